@@ -1,0 +1,7 @@
+//! Leaves: what every room may use and what imports nothing of ours.
+
+pub mod admission;
+pub mod clock;
+pub mod listen;
+pub mod parting;
+pub mod redact;
