@@ -1,0 +1,8 @@
+//! Media1 (ONVIF Media Configuration Device Test Specification).
+
+use crate::case::Case;
+
+/// The cases that are written.
+pub(super) fn cases() -> Vec<Case> {
+    Vec::new()
+}
