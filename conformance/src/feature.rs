@@ -24,6 +24,7 @@ pub enum Feature {
     Auxiliary,
     BackChannel,
     Dhcpv6,
+    Discovery,
     DiscoveryBye,
     DynamicDns,
     Event,
@@ -53,6 +54,7 @@ pub enum Feature {
     Media2H265,
     Metadata,
     Multicast,
+    NetworkConfiguration,
     NetworkSetters,
     NotAllProtocols,
     Ntp,
@@ -222,7 +224,10 @@ fn device(test: &mut Test<'_>, features: &mut Features) {
     };
     let by_flag = [
         (Feature::DiscoveryBye, "System", "DiscoveryBye"),
+        (Feature::Dhcpv6, "Network", "DHCPv6"),
         (Feature::DynamicDns, "Network", "DynDNS"),
+        (Feature::Ipv6, "Network", "IPVersion6"),
+        (Feature::LinkLocal, "Network", "ZeroConfiguration"),
         (Feature::IpFilter, "Network", "IPFilter"),
         (Feature::FirmwareUpgrade, "System", "HttpFirmwareUpgrade"),
         (Feature::SystemBackup, "System", "HttpSystemBackup"),
@@ -232,6 +237,12 @@ fn device(test: &mut Test<'_>, features: &mut Features) {
     ];
     for (feature, part, name) in by_flag {
         features.put_or_open(feature, &answer, flag(part, name), &format!("{part}/@{name} is true"));
+    }
+    let unless =
+        [(Feature::Discovery, "DiscoveryNotSupported"), (Feature::NetworkConfiguration, "NetworkConfigNotSupported")];
+    for (feature, name) in unless {
+        let has = |answer: &Element| !flag("System", name)(answer);
+        features.put_or_open(feature, &answer, has, &format!("System/@{name} is not true"));
     }
     let uris = |answer: &Element| {
         ["HttpSystemBackup", "HttpSystemLogging", "HttpSupportInformation"]
@@ -258,19 +269,6 @@ fn device(test: &mut Test<'_>, features: &mut Features) {
 fn network(test: &mut Test<'_>, features: &mut Features) {
     test.step("network", "GetNetworkInterfaces and GetNetworkProtocols");
     let interfaces = test.ask("<tds:GetNetworkInterfaces/>");
-    let any =
-        |path: &'static str| move |answer: &Element| answer.all("NetworkInterfaces").any(|one| one.at(path).is_some());
-    features.put_or_open(Feature::Ipv6, &interfaces, any("IPv6"), "GetNetworkInterfaces tells of IPv6");
-    let dhcpv6 = |answer: &Element| {
-        let kinds = ["Auto", "Stateful", "Stateless"];
-        answer.all("NetworkInterfaces").any(|one| kinds.contains(&one.text_or_empty("IPv6/Config/DHCP")))
-    };
-    features.put_or_open(Feature::Dhcpv6, &interfaces, dhcpv6, "GetNetworkInterfaces tells of DHCP for IPv6");
-    let capabilities = test.ask("<tds:GetServiceCapabilities/>");
-    let zero = |answer: &Element| {
-        answer.at("Capabilities/Network").and_then(|all| all.flag("ZeroConfiguration")).unwrap_or(false)
-    };
-    features.put_or_open(Feature::LinkLocal, &capabilities, zero, "Network/@ZeroConfiguration is true");
     let dhcp =
         |answer: &Element| answer.all("NetworkInterfaces").any(|one| one.bool_at("IPv4/Config/DHCP") == Some(true));
     features.put_or_open(Feature::NetworkSetters, &interfaces, dhcp, "GetNetworkInterfaces tells of DHCP");

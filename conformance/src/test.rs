@@ -188,7 +188,7 @@ impl<'a> Test<'a> {
     /// # Errors
     /// No answer, or one that the schemas do not allow.
     pub fn exchange(&mut self, call: &Call) -> Outcome<Answer> {
-        if INTERRUPTED.load(Ordering::Relaxed) && !self.undoing {
+        if self.is_interrupted() {
             return Err(Stop::Interrupted);
         }
         let text = call.text();
@@ -210,6 +210,11 @@ impl<'a> Test<'a> {
                 .map_err(|errors| self.failed("a message that the official schemas allow", errors.join("; ")))?;
         }
         Ok(answer)
+    }
+
+    /// Whether the person at the keyboard wants the case to stop; never while things are put back.
+    pub fn is_interrupted(&self) -> bool {
+        INTERRUPTED.load(Ordering::Relaxed) && !self.undoing
     }
 
     /// Keeps a message and its answer for the report.

@@ -6,9 +6,19 @@ use crate::{
     verdict::Outcome,
 };
 
+mod discovery;
+mod interfaces;
+mod network;
+
 /// The cases that are written.
 pub(super) fn cases() -> Vec<Case> {
-    vec![case("DEVICE-1-1-18", Reads, service_capabilities)]
+    [
+        vec![case("DEVICE-1-1-18", Reads, service_capabilities)],
+        discovery::cases(),
+        interfaces::cases(),
+        network::cases(),
+    ]
+    .concat()
 }
 
 fn service_capabilities(t: &mut Test<'_>) -> Outcome {
