@@ -165,7 +165,7 @@ mod tests {
     #[test]
     fn linux_tells_which_interface_has_an_address() {
         let all = "00000000000000000000000000000001 01 80 10 80       lo\n\
-                   fe8000000000000000fcfffe00000001 1a 40 20 80     eth0\n";
+                   fe8000000000000000fc00fffe000001 1a 40 20 80     eth0\n";
         assert_eq!(index_in(all, Ipv6Addr::LOCALHOST), 1);
         assert_eq!(index_in(all, "fe80::fc:ff:fe00:1".parse().unwrap()), 26);
         assert_eq!(index_in(all, Ipv6Addr::UNSPECIFIED), 0);
