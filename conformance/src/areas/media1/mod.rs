@@ -1,8 +1,51 @@
 //! Media1 (ONVIF Media Configuration Device Test Specification).
+//!
+//! Much is asked of video sources, video encoders, audio sources and audio encoders alike; it is written once, for a
+//! [`kind::Kind`] of configuration.
+//!
+//! | module | cases |
+//! |---|---|
+//! | [`profiles`] | profiles, and profiles to try things on |
+//! | [`consistency`] | what is told in several places is the same everywhere |
+//! | [`use_counts`] | use counts follow what happens to profiles |
+//! | [`video_source`] | settings of video sources |
+//! | [`video_encoder`] | settings of video encoders |
+//! | [`guaranteed`] | how many encoders are promised |
+//! | [`audio`] | settings of audio sources and encoders |
+//! | [`snapshot`] | pictures |
+//! | [`faults`] | requests that must be refused |
+//! | [`capabilities`] | what the service says of itself |
+//! | [`kind`], [`options`], [`compare`] | what the cases share |
 
 use crate::case::Case;
 
+mod audio;
+mod capabilities;
+mod compare;
+mod consistency;
+mod faults;
+mod guaranteed;
+mod kind;
+mod options;
+mod profiles;
+mod snapshot;
+mod use_counts;
+mod video_encoder;
+mod video_source;
+
 /// The cases that are written.
 pub(super) fn cases() -> Vec<Case> {
-    Vec::new()
+    [
+        profiles::cases(),
+        video_source::cases(),
+        video_encoder::cases(),
+        guaranteed::cases(),
+        consistency::cases(),
+        use_counts::cases(),
+        audio::cases(),
+        snapshot::cases(),
+        faults::cases(),
+        capabilities::cases(),
+    ]
+    .concat()
 }
