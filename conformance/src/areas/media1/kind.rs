@@ -133,8 +133,12 @@ impl Kind {
 
 /// `Add…Configuration`.
 pub(super) fn add(t: &mut Test<'_>, kind: &str, profile: &str, configuration: &str) -> Outcome {
-    let tokens = [("ProfileToken", profile), ("ConfigurationToken", configuration)];
-    t.ask(request(&format!("Add{kind}Configuration"), &tokens)).map(drop)
+    t.ask(add_request(kind, profile, configuration)).map(drop)
+}
+
+/// The request that adds a configuration.
+pub(super) fn add_request(kind: &str, profile: &str, configuration: &str) -> String {
+    request(&format!("Add{kind}Configuration"), &[("ProfileToken", profile), ("ConfigurationToken", configuration)])
 }
 
 /// `Remove…Configuration`.

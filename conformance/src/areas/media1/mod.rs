@@ -5,7 +5,8 @@
 //!
 //! | module | cases |
 //! |---|---|
-//! | [`profiles`] | profiles, and profiles to try things on |
+//! | [`profiles`] | profiles as they are told, and empty ones to try things on |
+//! | [`filling`] | a profile is made, filled and deleted |
 //! | [`consistency`] | what is told in several places is the same everywhere |
 //! | [`use_counts`] | use counts follow what happens to profiles |
 //! | [`video_source`] | settings of video sources |
@@ -24,6 +25,7 @@ mod capabilities;
 mod compare;
 mod consistency;
 mod faults;
+mod filling;
 mod guaranteed;
 mod kind;
 mod options;
@@ -37,6 +39,7 @@ mod video_source;
 pub(super) fn cases() -> Vec<Case> {
     [
         profiles::cases(),
+        filling::cases(),
         video_source::cases(),
         video_encoder::cases(),
         guaranteed::cases(),

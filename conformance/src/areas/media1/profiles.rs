@@ -1,13 +1,7 @@
-//! Media profiles: the cases about them, and empty ones to try things on.
+//! Media profiles: how they are told, and empty ones to try things on.
 
 use crate::{
-    case::{
-        Case,
-        When::{Changes, Reads},
-        case,
-    },
-    feature::Feature,
-    soap::Call,
+    case::{Case, When::Reads, case},
     test::Test,
     verdict::Outcome,
     xml::Element,
@@ -15,7 +9,7 @@ use crate::{
 
 use super::{
     compare::{same_parameters, unique_tokens},
-    kind::{self, AUDIO_ENCODER, AUDIO_SOURCE, Kind, VIDEO_ENCODER, VIDEO_SOURCE, request},
+    kind::{self, Kind, VIDEO_ENCODER, VIDEO_SOURCE, request},
 };
 
 /// The kinds of configurations in a profile, in an order in which they can be taken out: sources last.
@@ -32,11 +26,7 @@ const KINDS: [&str; 9] = [
 ];
 
 pub(super) fn cases() -> Vec<Case> {
-    vec![
-        case("MEDIA-1-1-1", Reads, there_are_profiles),
-        case("MEDIA-1-1-3", Reads, one_by_one_as_together),
-        case("MEDIA-1-1-5", Changes, made_filled_and_deleted),
-    ]
+    vec![case("MEDIA-1-1-1", Reads, there_are_profiles), case("MEDIA-1-1-3", Reads, one_by_one_as_together)]
 }
 
 fn there_are_profiles(t: &mut Test<'_>) -> Outcome {
@@ -61,87 +51,6 @@ fn one_by_one_as_together(t: &mut Test<'_>) -> Outcome {
         t.step("8", "GetProfile tells the same as GetProfiles");
         let one = one(t, profile.token())?;
         same_parameters(t, &format!("profile {}", profile.token()), profile, &one)?;
-    }
-    Ok(())
-}
-
-fn made_filled_and_deleted(t: &mut Test<'_>) -> Outcome {
-    t.step("5", "a profile has a video source and a video encoder");
-    let profiles = all(t)?;
-    ready(t, &profiles)?;
-    t.step("7", "CreateProfile makes an empty profile");
-    let empty = empty(t)?;
-    t.step("8", "a profile that was made is not fixed");
-    t.demand(!empty.made || empty.profile.flag("fixed") != Some(true), "a profile that is not fixed", "a fixed one")?;
-    let token = empty.token();
-    filled(t, token, "11", &VIDEO_SOURCE, &VIDEO_ENCODER)?;
-    t.step("12", "GetMetadataConfigurations");
-    let metadata = t.ask("<trt:GetMetadataConfigurations/>")?;
-    for configuration in metadata.all("Configurations") {
-        t.step("13.2", "a metadata configuration is added");
-        kind::add(t, "Metadata", token, configuration.token())?;
-        t.step("13.6", "it is in the profile");
-        holds(t, token, &[("Metadata", Some(configuration.token()))])?;
-        t.step("13.8", "it is removed");
-        kind::remove(t, "Metadata", token)?;
-        t.step("13.12", "it is no longer in the profile");
-        holds(t, token, &[("Metadata", None)])?;
-    }
-    if t.has(Feature::Media1Audio) {
-        filled(t, token, "14.2", &AUDIO_SOURCE, &AUDIO_ENCODER)?;
-    }
-    if t.has(Feature::BackChannel) {
-        filled(t, token, "15.2", &AUDIO_OUTPUT, &AUDIO_DECODER)?;
-    }
-    if empty.made {
-        t.step("16.2", "DeleteProfile");
-        t.ask(delete(token))?;
-        t.step("16.4", "the profile is gone");
-        t.refused(&Call::new(get(token)), &["env:Sender/ter:InvalidArgVal/ter:NoProfile"])?;
-    }
-    Ok(())
-}
-
-/// Audio outputs and decoders, as far as they are parts of profiles.
-static AUDIO_OUTPUT: Kind = Kind { name: "AudioOutput", source: None, offered: |_, _, _| Ok(()) };
-static AUDIO_DECODER: Kind = Kind { name: "AudioDecoder", source: Some(&AUDIO_OUTPUT), offered: |_, _, _| Ok(()) };
-
-/// Puts each source and an encoder that goes with it into the profile and takes both out again; `step` is where.
-fn filled(t: &mut Test<'_>, profile: &str, step: &str, source: &Kind, encoder: &Kind) -> Outcome {
-    let at = |t: &mut Test<'_>, number: u32, what: &str| t.step(&format!("{step}.{number}"), what);
-    at(t, 1, &format!("there are {} configurations", source.name));
-    let sources = source.all(t)?;
-    t.demand(!sources.is_empty(), format!("{} configurations", source.name), "none")?;
-    for own in &sources {
-        at(t, 2, "the source is added");
-        source.add(t, profile, own.token())?;
-        at(t, 6, "it is in the profile");
-        let with_source = (source.name, Some(own.token()));
-        holds(t, profile, &[with_source])?;
-        at(t, 9, "there is an encoder that goes with it");
-        let encoders = encoder.compatible(t, profile)?;
-        let first = t.some(encoders.first(), "a compatible configuration")?.token();
-        at(t, 12, "the encoder is added");
-        encoder.add(t, profile, first)?;
-        at(t, 17, "both are in the profile");
-        holds(t, profile, &[with_source, (encoder.name, Some(first))])?;
-        at(t, 19, "the encoder is removed");
-        encoder.remove(t, profile)?;
-        at(t, 24, "the source is in the profile without it");
-        holds(t, profile, &[with_source, (encoder.name, None)])?;
-        at(t, if source.name == VIDEO_SOURCE.name { 27 } else { 26 }, "the source is removed");
-        source.remove(t, profile)?;
-        at(t, if source.name == VIDEO_SOURCE.name { 31 } else { 30 }, "it is no longer in the profile");
-        holds(t, profile, &[(source.name, None)])?;
-    }
-    Ok(())
-}
-
-/// Demands of GetProfile that it gives this profile, and that it has these configurations, or none of the kind.
-fn holds(t: &mut Test<'_>, profile: &str, expected: &[(&str, Option<&str>)]) -> Outcome {
-    let seen = one(t, profile)?;
-    for (kind, token) in expected {
-        t.same(&format!("in the profile the {kind} configuration"), *token, held(&seen, kind))?;
     }
     Ok(())
 }
@@ -255,13 +164,13 @@ fn emptied(t: &mut Test<'_>, profile: Element) -> Outcome<Empty> {
 }
 
 /// The token of the configuration of a kind in a profile.
-fn held<'a>(profile: &'a Element, kind: &str) -> Option<&'a str> {
+pub(super) fn held<'a>(profile: &'a Element, kind: &str) -> Option<&'a str> {
     let name = format!("{kind}Configuration");
     profile.at(&name).or_else(|| profile.at(&format!("Extension/{name}"))).map(Element::token)
 }
 
 /// The request for one profile.
-fn get(token: &str) -> String {
+pub(super) fn get(token: &str) -> String {
     request("GetProfile", &[("ProfileToken", token)])
 }
 
