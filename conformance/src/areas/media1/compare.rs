@@ -22,6 +22,11 @@ pub(super) fn same_parameters(t: &Test<'_>, what: &str, first: &Element, other: 
     Ok(())
 }
 
+/// Demands that a value is there and is this one.
+pub(super) fn same_text(t: &Test<'_>, what: &str, expected: &str, seen: Option<&str>) -> Outcome {
+    t.demand(seen == Some(expected), format!("{what} {expected}"), seen.unwrap_or("none"))
+}
+
 /// Demands that every element has a token, and each another.
 pub(super) fn unique_tokens(t: &Test<'_>, what: &str, all: &[Element]) -> Outcome {
     unique(t, what, all.iter().map(Element::token))

@@ -151,7 +151,9 @@ fn ptz_chosen(t: &mut Test<'_>, profile: &str) -> Outcome<Option<String>> {
 fn holds(t: &mut Test<'_>, profile: &str, expected: &[(&str, Option<&str>)]) -> Outcome {
     let seen = profiles::one(t, profile)?;
     for (kind, token) in expected {
-        t.same(&format!("in the profile the {kind} configuration"), *token, held(&seen, kind))?;
+        let name = |token: Option<&str>| token.unwrap_or("none").to_owned();
+        let own = held(&seen, kind);
+        t.demand(own == *token, format!("in the profile as {kind} configuration: {}", name(*token)), name(own))?;
     }
     Ok(())
 }

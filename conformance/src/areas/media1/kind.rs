@@ -1,6 +1,6 @@
 //! The kinds of configurations, and the operations that Media1 has for each of them under a name of its own.
 
-use super::options;
+use super::{compare::same_text, options};
 use crate::{
     test::Test,
     verdict::Outcome,
@@ -67,7 +67,7 @@ impl Kind {
         let body = request(&format!("Get{}Configuration", self.name), &[("ConfigurationToken", token)]);
         let answer = t.ask(body)?;
         let one = t.some(answer.at("Configuration"), "a configuration")?;
-        t.same("the configuration", token, one.token())?;
+        same_text(t, "the configuration", token, one.attribute("token"))?;
         Ok(one.clone())
     }
 

@@ -8,7 +8,7 @@ use crate::{
 };
 
 use super::{
-    compare::{same_parameters, unique_tokens},
+    compare::{same_parameters, same_text, unique_tokens},
     kind::{self, Kind, VIDEO_ENCODER, VIDEO_SOURCE, request},
 };
 
@@ -64,7 +64,7 @@ pub(super) fn all(t: &mut Test<'_>) -> Outcome<Vec<Element>> {
 pub(super) fn one(t: &mut Test<'_>, token: &str) -> Outcome<Element> {
     let answer = t.ask(get(token))?;
     let profile = t.some(answer.at("Profile"), "a profile")?;
-    t.same("the profile", token, profile.token())?;
+    same_text(t, "the profile", token, profile.attribute("token"))?;
     Ok(profile.clone())
 }
 
@@ -126,7 +126,7 @@ fn created(t: &mut Test<'_>) -> Outcome<Option<Element>> {
             t.demand(!token.is_empty(), "a profile with a token", "one without")?;
             t.afterwards_do(move |t| deleted(t, &token));
             let content = KINDS.iter().find(|kind| held(&profile, kind).is_some());
-            t.demand(content.is_none(), "an empty profile", format!("one with {content:?}"))?;
+            t.demand(content.is_none(), "an empty profile", format!("one with {}", content.unwrap_or(&"nothing")))?;
             Ok(Some(profile))
         }
         Err(fault) if fault.codes == ["env:Receiver", "ter:Action", "ter:MaxNVTProfiles"] => Ok(None),

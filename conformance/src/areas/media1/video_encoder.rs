@@ -13,7 +13,7 @@ use crate::{
 };
 
 use super::{
-    compare::unique_tokens,
+    compare::{same_text, unique_tokens},
     kind::{For, VIDEO_ENCODER},
     profiles,
     video_source::beyond,
@@ -72,7 +72,7 @@ fn from_end_to_end(t: &mut Test<'_>, encoding: &str) -> Outcome {
     t.refused(&Call::new(request), &["env:Sender/ter:InvalidArgVal/ter:ConfigModify"])?;
     for (end, set, seen) in [(End::Highest, "12", "14"), (End::Lowest, "16", "18"), (End::Median, "20", "22")] {
         let wanted = Wanted { bitrate: BITRATE, ..Wanted::of(t, &options, encoding, end)? };
-        t.step(set, &format!("the {end:?} of the options is taken"));
+        t.step(set, &format!("{} are taken", end.name()));
         t.ask(VIDEO_ENCODER.set_request(&wanted.written(&configuration)))?;
         t.step(seen, "the configuration is as it was set");
         let seen = VIDEO_ENCODER.one(t, configuration.token())?;
@@ -98,7 +98,7 @@ fn every_encoding(t: &mut Test<'_>, chosen: fn(&[Element]) -> Vec<Element>) -> O
             t.ask(VIDEO_ENCODER.set_request(&wanted.written(&configuration)))?;
             t.step("10", "the configuration has the encoding");
             let seen = VIDEO_ENCODER.one(t, configuration.token())?;
-            t.same("Encoding", Some(encoding), seen.text_at("Encoding"))?;
+            same_text(t, "Encoding", encoding, seen.text_at("Encoding"))?;
         }
     }
     Ok(())
@@ -121,6 +121,15 @@ enum End {
 }
 
 impl End {
+    /// What is chosen here, as the report calls it.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Highest => "the highest values of the options",
+            Self::Lowest => "the lowest values of the options",
+            Self::Median => "values from the middle of the options",
+        }
+    }
+
     /// The number at this place of a range.
     fn of(self, range: &Element) -> Option<i64> {
         let (least, most): (i64, i64) = (range.number_at("Min")?, range.number_at("Max")?);
@@ -227,11 +236,12 @@ impl Wanted {
 
     /// Demands that a configuration has the encoding, the resolution and the profile. A device may round the rest.
     fn is_seen(&self, t: &Test<'_>, configuration: &Element) -> Outcome {
-        t.same("Encoding", Some(self.encoding.as_str()), configuration.text_at("Encoding"))?;
-        t.same("Resolution", Some(self.resolution), configuration.at("Resolution").and_then(size))?;
+        same_text(t, "Encoding", &self.encoding, configuration.text_at("Encoding"))?;
+        let resolution = t.some(configuration.at("Resolution").and_then(size), "a resolution")?;
+        t.same("Resolution", self.resolution, resolution)?;
         let Some((_, profile)) = &self.special else { return Ok(()) };
         let name = if self.encoding == "H264" { "H264/H264Profile" } else { "MPEG4/Mpeg4Profile" };
-        t.same(name, Some(profile.as_str()), configuration.text_at(name))
+        same_text(t, name, profile, configuration.text_at(name))
     }
 }
 
