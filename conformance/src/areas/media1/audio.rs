@@ -16,7 +16,7 @@ use super::{
     compare::same_text,
     kind::{AUDIO_ENCODER, AUDIO_SOURCE, For},
     options::rates,
-    profiles::{self, Empty},
+    profiles,
 };
 
 /// The fault for a value that the options do not offer.
@@ -109,7 +109,7 @@ fn encoder_of_a_profile_set(t: &mut Test<'_>) -> Outcome {
     t.step("19", "the configuration is as it was set");
     encoder_is_seen(t, &other)?;
     t.step("21", "the profile is deleted");
-    profile_deleted(t, &profile)
+    profile.delete(t)
 }
 
 fn source_set(t: &mut Test<'_>) -> Outcome {
@@ -144,7 +144,7 @@ fn source_set(t: &mut Test<'_>) -> Outcome {
     t.step("23", "the configuration is removed");
     AUDIO_SOURCE.remove(t, profile.token())?;
     t.step("25", "the profile is deleted");
-    profile_deleted(t, &profile)
+    profile.delete(t)
 }
 
 fn encoder_in_a_profile(t: &mut Test<'_>) -> Outcome {
@@ -169,7 +169,7 @@ fn encoder_in_a_profile(t: &mut Test<'_>) -> Outcome {
     t.step("18", "the source is removed");
     AUDIO_SOURCE.remove(t, token)?;
     t.step("20", "the profile is deleted");
-    profile_deleted(t, &profile)
+    profile.delete(t)
 }
 
 fn rates_in_thousands(t: &mut Test<'_>) -> Outcome {
@@ -200,11 +200,6 @@ fn plausible(t: &Test<'_>, options: &Element) -> Outcome {
         }
     }
     Ok(())
-}
-
-/// Deletes a profile if it was made for the case.
-fn profile_deleted(t: &mut Test<'_>, profile: &Empty) -> Outcome {
-    if profile.made { t.ask(profiles::delete(profile.token())).map(drop) } else { Ok(()) }
 }
 
 /// The configuration with an encoding and its rates.
@@ -255,19 +250,16 @@ fn unlisted(tokens: &[&str]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{device::Device, feature::Features};
+    use crate::areas::media1::trial::trial;
 
     #[test]
     fn rates_in_single_units_are_found() {
-        let device = Device::new(String::new(), String::new(), String::new());
-        let features = Features::default();
-        let t = Test::new(&device, &features);
         let options = |bitrate: u32, sample_rate: u32| {
             let xml = format!(
                 "<o><Options><BitrateList><Items>64</Items><Items>{bitrate}</Items></BitrateList>\
                  <SampleRateList><Items>8</Items><Items>{sample_rate}</Items></SampleRateList></Options></o>"
             );
-            plausible(&t, &Element::parse(xml.as_bytes()).unwrap()).is_ok()
+            trial(|t| plausible(t, &Element::parse(xml.as_bytes()).unwrap())).is_ok()
         };
         assert!(options(128, 48));
         assert!(!options(64_000, 48) && !options(128, 8_000));

@@ -32,6 +32,17 @@ pub(super) fn unique_tokens(t: &Test<'_>, what: &str, all: &[Element]) -> Outcom
     unique(t, what, all.iter().map(Element::token))
 }
 
+/// Demands that the configurations that a profile takes are among all that there are; each is there once.
+pub(super) fn among(t: &Test<'_>, compatible: &[Element], all: &[Element]) -> Outcome {
+    unique_tokens(t, "the compatible configurations", compatible)?;
+    unique_tokens(t, "the configurations", all)?;
+    for own in compatible {
+        let listed = all.iter().any(|configuration| configuration.token() == own.token());
+        t.demand(listed, format!("{}, which is compatible, in the list of all", own.token()), "not there")?;
+    }
+    Ok(())
+}
+
 /// Demands that these are tokens, and each another.
 pub(super) fn unique<'a>(t: &Test<'_>, what: &str, tokens: impl Iterator<Item = &'a str>) -> Outcome {
     let mut seen = BTreeSet::new();
@@ -74,14 +85,11 @@ fn equal(first: &str, other: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{device::Device, feature::Features};
+    use crate::areas::media1::trial::trial;
 
     fn compared(first: &str, other: &str) -> Result<(), String> {
-        let device = Device::new(String::new(), String::new(), String::new());
-        let features = Features::default();
-        let t = Test::new(&device, &features);
         let of = |xml: &str| Element::parse(xml.as_bytes()).unwrap();
-        same_parameters(&t, "it", &of(first), &of(other)).map_err(|stop| stop.to_string())
+        trial(|t| same_parameters(t, "it", &of(first), &of(other))).map_err(|stop| stop.to_string())
     }
 
     #[test]
@@ -108,11 +116,8 @@ mod tests {
 
     #[test]
     fn a_token_is_there_and_there_once() {
-        let device = Device::new(String::new(), String::new(), String::new());
-        let features = Features::default();
-        let t = Test::new(&device, &features);
-        assert!(unique(&t, "all", ["a", "b"].into_iter()).is_ok());
-        assert!(unique(&t, "all", ["a", "a"].into_iter()).is_err());
-        assert!(unique(&t, "all", ["a", ""].into_iter()).is_err());
+        let judged = |tokens: [&str; 2]| trial(|t| unique(t, "all", tokens.into_iter()));
+        assert!(judged(["a", "b"]).is_ok());
+        assert!(judged(["a", "a"]).is_err() && judged(["a", ""]).is_err());
     }
 }

@@ -43,7 +43,7 @@ fn made_filled_and_deleted(t: &mut Test<'_>) -> Outcome {
     }
     if empty.made {
         t.step("16.2", "DeleteProfile");
-        t.ask(profiles::delete(token))?;
+        empty.delete(t)?;
         t.step("16.4", "the profile is gone");
         t.refused(&Call::new(profiles::get(token)), &["env:Sender/ter:InvalidArgVal/ter:NoProfile"])?;
     }

@@ -90,15 +90,12 @@ fn by_service_capabilities(t: &mut Test<'_>) -> Outcome<Option<i64>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{device::Device, feature::Features};
+    use crate::areas::media1::trial::trial;
 
     fn agreed(promises: &[&str], options: &str) -> Result<(), String> {
-        let device = Device::new(String::new(), String::new(), String::new());
-        let features = Features::default();
-        let mut t = Test::new(&device, &features);
         let of = |xml: &&str| Element::parse(xml.as_bytes()).unwrap();
         let promises: Vec<_> = promises.iter().map(of).collect();
-        agree(&mut t, "JPEG", ("19", "22"), &promises, &of(&options)).map_err(|stop| stop.to_string())
+        trial(|t| agree(t, "JPEG", ("19", "22"), &promises, &of(&options))).map_err(|stop| stop.to_string())
     }
 
     #[test]

@@ -52,3 +52,14 @@ pub(super) fn cases() -> Vec<Case> {
     ]
     .concat()
 }
+
+#[cfg(test)]
+mod trial {
+    use crate::{device::Device, feature::Features, test::Test};
+
+    /// Runs a piece of a case that asks nothing of a device.
+    pub(super) fn trial<T>(piece: impl FnOnce(&mut Test<'_>) -> T) -> T {
+        let device = Device::new(String::new(), String::new(), String::new());
+        piece(&mut Test::new(&device, &Features::default()))
+    }
+}

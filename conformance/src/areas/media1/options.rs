@@ -95,16 +95,13 @@ fn within(t: &Test<'_>, what: &str, value: Option<&str>, range: Option<&Element>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{device::Device, feature::Features, xml::TT};
+    use crate::{areas::media1::trial::trial, xml::TT};
 
     type Judge = fn(&mut Test<'_>, &Element, &Element) -> Outcome;
 
     fn judged(judge: Judge, configuration: &str, options: &str) -> Result<(), String> {
-        let device = Device::new(String::new(), String::new(), String::new());
-        let features = Features::default();
-        let mut t = Test::new(&device, &features);
         let of = |xml: &str| Element::parse(format!("<r xmlns=\"{TT}\">{xml}</r>").as_bytes()).unwrap();
-        judge(&mut t, &of(configuration), &of(options)).map_err(|stop| stop.to_string())
+        trial(|t| judge(t, &of(configuration), &of(options))).map_err(|stop| stop.to_string())
     }
 
     /// Demands that the configuration is good as it is, and not with any of these replacements.

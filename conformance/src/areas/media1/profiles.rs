@@ -89,6 +89,11 @@ impl Empty {
         self.profile.token()
     }
 
+    /// Deletes the profile, as the last steps of many cases want it; one that was not made for the case stays.
+    pub(super) fn delete(&self, t: &mut Test<'_>) -> Outcome {
+        if self.made { t.ask(delete(self.token())).map(drop) } else { Ok(()) }
+    }
+
     /// How often the profile used a configuration before it was emptied.
     pub(super) fn used(&self, kind: &Kind, token: &str) -> i64 {
         i64::from(!self.made && held(&self.profile, kind.name) == Some(token))
@@ -175,6 +180,6 @@ pub(super) fn get(token: &str) -> String {
 }
 
 /// The request that deletes a profile.
-pub(super) fn delete(token: &str) -> String {
+fn delete(token: &str) -> String {
     request("DeleteProfile", &[("ProfileToken", token)])
 }

@@ -85,7 +85,7 @@ fn added_twice(t: &mut Test<'_>, kind: &Kind) -> Outcome {
     ground.step(t, 22, "its use count is as before");
     counts(t, kind, token, before + 1)?;
     ground.step(t, 23, "the profile is deleted");
-    ground.delete(t)
+    ground.profile.delete(t)
 }
 
 /// A configuration that takes the place of another also takes over the use.
@@ -104,11 +104,10 @@ fn replaced(t: &mut Test<'_>, kind: &Kind) -> Outcome {
     ground.step(t, 25, "the other is used once more");
     counts(t, kind, other, before_other + 1)?;
     ground.step(t, 26, "the profile is deleted");
-    ground.delete(t)
+    ground.profile.delete(t)
 }
 
-/// What is removed is no longer counted. The steps are those of removing, of
-/// the demand and of deleting.
+/// What is removed is no longer counted. The steps are those of removing, of the demand and of deleting.
 fn removed(t: &mut Test<'_>, kind: &Kind, steps: [&str; 3]) -> Outcome {
     let ground = Ground::prepare(t, kind, 1)?;
     let (token, before) = ground.first(t)?;
@@ -120,11 +119,10 @@ fn removed(t: &mut Test<'_>, kind: &Kind, steps: [&str; 3]) -> Outcome {
     t.step(steps[1], "it is used as often as in the beginning");
     counts(t, kind, token, before)?;
     t.step(steps[2], "the profile is deleted");
-    ground.delete(t)
+    ground.profile.delete(t)
 }
 
-/// What was in a profile that is deleted is no longer counted. The steps are those of
-/// deleting and of the demand.
+/// What was in a profile that is deleted is no longer counted. The steps are those of deleting and of the demand.
 fn deleted(t: &mut Test<'_>, kind: &Kind, steps: [&str; 2]) -> Outcome {
     let ground = Ground::prepare(t, kind, 1)?;
     let (token, before) = ground.first(t)?;
@@ -135,7 +133,7 @@ fn deleted(t: &mut Test<'_>, kind: &Kind, steps: [&str; 2]) -> Outcome {
     kind.add(t, ground.profile.token(), token)?;
     counts(t, kind, token, before + 1)?;
     t.step(steps[0], "the profile is deleted");
-    ground.delete(t)?;
+    ground.profile.delete(t)?;
     t.step(steps[1], "the configuration is used as often as in the beginning");
     counts(t, kind, token, before)
 }
@@ -206,11 +204,6 @@ impl<'a> Ground<'a> {
         let listed = self.all.iter().find(|configuration| configuration.token() == token);
         let listed = t.some(listed, &format!("{token}, which is compatible, in the list of all"))?;
         Ok((token, count(t, listed)? - self.profile.used(self.kind, token)))
-    }
-
-    /// Deletes the profile if it was made for the case.
-    fn delete(&self, t: &mut Test<'_>) -> Outcome {
-        if self.profile.made { t.ask(profiles::delete(self.profile.token())).map(drop) } else { Ok(()) }
     }
 }
 

@@ -13,7 +13,7 @@ use crate::{
 };
 
 use super::{
-    compare::{same_text, unique_tokens},
+    compare::{among, same_text},
     kind::{For, VIDEO_ENCODER},
     profiles,
     video_source::beyond,
@@ -41,15 +41,9 @@ fn compatible_and_all(t: &mut Test<'_>) -> Outcome {
     t.step("7", "there are configurations that the profile takes");
     let compatible = VIDEO_ENCODER.compatible(t, ready.token())?;
     t.some(compatible.first(), "a compatible configuration")?;
-    unique_tokens(t, "the compatible configurations", &compatible)?;
     t.step("10", "they are among all configurations");
     let all = VIDEO_ENCODER.all(t)?;
-    unique_tokens(t, "the configurations", &all)?;
-    for own in &compatible {
-        let listed = all.iter().any(|configuration| configuration.token() == own.token());
-        t.demand(listed, format!("{}, which is compatible, in the list of all", own.token()), "not there")?;
-    }
-    Ok(())
+    among(t, &compatible, &all)
 }
 
 fn from_end_to_end(t: &mut Test<'_>, encoding: &str) -> Outcome {
@@ -274,7 +268,7 @@ fn size(element: &Element) -> Option<(i64, i64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{device::Device, feature::Features, xml::TT};
+    use crate::{areas::media1::trial::trial, xml::TT};
 
     const OPTIONS: &str = "<QualityRange><Min>1</Min><Max>5</Max></QualityRange><H264>\
         <ResolutionsAvailable><Width>64</Width><Height>48</Height></ResolutionsAvailable>\
@@ -291,11 +285,8 @@ mod tests {
 
     #[test]
     fn the_ends_of_the_options() {
-        let device = Device::new(String::new(), String::new(), String::new());
-        let features = Features::default();
-        let t = Test::new(&device, &features);
         let at = |end| {
-            let wanted = Wanted::of(&t, &parsed(OPTIONS), "H264", end).unwrap();
+            let wanted = trial(|t| Wanted::of(t, &parsed(OPTIONS), "H264", end)).unwrap();
             let (length, profile) = wanted.special.unwrap();
             (wanted.resolution, wanted.quality, wanted.frame_rate, wanted.interval, length, profile)
         };
@@ -307,14 +298,11 @@ mod tests {
 
     #[test]
     fn what_was_set_must_be_seen() {
-        let device = Device::new(String::new(), String::new(), String::new());
-        let features = Features::default();
-        let t = Test::new(&device, &features);
-        let wanted = Wanted::of(&t, &parsed(OPTIONS), "H264", End::Lowest).unwrap();
+        let wanted = trial(|t| Wanted::of(t, &parsed(OPTIONS), "H264", End::Lowest)).unwrap();
         let xml = wanted.written(&parsed("<Name>n</Name><UseCount>1</UseCount>"));
         let prefixed = xml.replacen("<trt:Configuration", &format!("<x xmlns:tt=\"{TT}\""), 1);
         let prefixed = prefixed.replace("</trt:Configuration>", "</x>");
-        let seen = |xml: &str| wanted.is_seen(&t, &Element::parse(xml.as_bytes()).unwrap()).is_ok();
+        let seen = |xml: &str| trial(|t| wanted.is_seen(t, &Element::parse(xml.as_bytes()).unwrap())).is_ok();
         assert!(seen(&prefixed));
         for (old, new) in [("H264</tt:Encoding", "JPEG</tt:Encoding"), (">32<", ">64<"), (">Main<", ">High<")] {
             assert!(!seen(&prefixed.replacen(old, new, 1)), "{new}");

@@ -9,7 +9,7 @@ use crate::{
 };
 
 use super::{
-    compare::{same_text, unique_tokens},
+    compare::{among, same_text, unique_tokens},
     kind::{For, VIDEO_SOURCE},
     profiles,
 };
@@ -33,14 +33,9 @@ fn set_within_bounds(t: &mut Test<'_>) -> Outcome {
     t.step("9", "there are configurations that the profile takes");
     let compatible = VIDEO_SOURCE.compatible(t, ready.token())?;
     t.some(compatible.first(), "a compatible configuration")?;
-    unique_tokens(t, "the compatible configurations", &compatible)?;
     t.step("11", "they are among all configurations");
     let all = VIDEO_SOURCE.all(t)?;
-    unique_tokens(t, "the configurations", &all)?;
-    for own in &compatible {
-        let listed = all.iter().any(|configuration| configuration.token() == own.token());
-        t.demand(listed, format!("{}, which is compatible, in the list of all", own.token()), "not there")?;
-    }
+    among(t, &compatible, &all)?;
     t.step("13", "the options of a configuration");
     let first = t.some(all.first(), "a configuration")?;
     let options = VIDEO_SOURCE.options(t, For::configuration(first.token()))?;
