@@ -60,7 +60,7 @@ impl Asked for Test<'_> {
 
 /// That something was asked, and not answered.
 pub(super) fn unanswered(seen: &str) -> Stop {
-    Stop::Failed(Failed { expected: "a response".into(), seen: seen.into(), ..Failed::default() })
+    Stop::Failed(Failed { step: "features".into(), expected: "a response".into(), seen: seen.into() })
 }
 
 /// Finds out what a device can do. `profiles` are those that it is judged by (`S`, `T`, `G`, `M`); without, those that its
@@ -119,7 +119,9 @@ fn services(asked: &mut dyn Asked, features: &mut Features) -> Outcome<Option<El
         (Ok(Ok(answer)), _) => latest(&answer),
         (_, Some(capabilities)) => SERVICES
             .into_iter()
-            .filter_map(|(_, namespace, path)| Some((namespace.to_owned(), capabilities.at(path)?.text_at("XAddr")?.into())))
+            .filter_map(|(_, namespace, path)| {
+                Some((namespace.to_owned(), capabilities.at(path)?.text_at("XAddr")?.into()))
+            })
             .collect(),
         (Ok(Err(fault)), None) => return Err(unanswered(&fault.to_string())),
         (Err(stop), None) => return Err(stop),

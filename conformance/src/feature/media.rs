@@ -29,6 +29,10 @@ pub(super) fn media1(asked: &mut dyn Asked, features: &mut Features, capabilitie
     streaming1(asked, features, capabilities);
     snapshot1(asked, features);
     audio_output1(asked, features);
+    // The specification has no such feature of this service; its configurations are a part of other features.
+    let metadata = asked.attempt("<trt:GetMetadataConfigurations/>");
+    let any = |answer: &Result<Element, _>| answer.as_ref().is_ok_and(|answer| answer.at("Configurations").is_some());
+    features.put_or_open(Feature::Media1Metadata, &metadata, any, "GetMetadataConfigurations lists one");
 }
 
 fn streaming1(asked: &mut dyn Asked, features: &mut Features, capabilities: Option<&Element>) {
@@ -72,8 +76,7 @@ fn audio_output1(asked: &mut dyn Asked, features: &mut Features) {
     let outputs = asked.attempt("<trt:GetAudioOutputs/>");
     let any = |answer: &Result<Element, _>| answer.as_ref().is_ok_and(|answer| answer.at("AudioOutputs").is_some());
     features.put_or_open(Feature::Media1AudioOutput, &outputs, any, "GetAudioOutputs lists one");
-    let codecs =
-        [(Feature::Media1AudioOutputG711, "G711DecOptions"), (Feature::Media1AudioOutputAac, "AACDecOptions")];
+    let codecs = [(Feature::Media1AudioOutputG711, "G711DecOptions"), (Feature::Media1AudioOutputAac, "AACDecOptions")];
     if features.get(Feature::Media1AudioOutput).has {
         let options = asked.ask("<trt:GetAudioDecoderConfigurationOptions/>");
         for (feature, name) in codecs {
@@ -154,9 +157,8 @@ fn streaming2(features: &mut Features, capabilities: &Outcome<Element>) {
         features.put_or_open(feature, capabilities, has, &format!("StreamingCapabilities/@{name} is true"));
         features.put_only_with(feature, Feature::Media2Streaming);
     }
-    let websocket = |all: &Element| {
-        all.at("StreamingCapabilities").and_then(|part| part.attribute("RTSPWebSocketUri")).is_some()
-    };
+    let websocket =
+        |all: &Element| all.at("StreamingCapabilities").and_then(|part| part.attribute("RTSPWebSocketUri")).is_some();
     features.put_or_open(Feature::Websocket, capabilities, websocket, "@RTSPWebSocketUri is there");
 }
 
@@ -188,7 +190,7 @@ fn takes_images(options: &Element) -> bool {
 pub(super) fn either(features: &mut Features) {
     for (feature, of) in [
         (Feature::BackChannel, [Feature::Media1AudioOutput, Feature::Media2AudioOutput].as_slice()),
-        (Feature::Metadata, &[Feature::Media2Metadata]),
+        (Feature::Metadata, &[Feature::Media1Metadata, Feature::Media2Metadata]),
         (Feature::Multicast, &[Feature::Media1Multicast, Feature::Media2Multicast]),
         (Feature::RtpRtspTcp, &[Feature::Media1RtpRtspTcp, Feature::Media2RtpRtspTcp]),
         (Feature::Snapshot, &[Feature::Media1Snapshot, Feature::Media2Snapshot]),

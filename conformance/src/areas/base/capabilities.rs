@@ -160,8 +160,7 @@ fn service_capabilities(t: &mut Test<'_>) -> Outcome {
     t.some(answer.at("Capabilities/Security"), "Capabilities with Security")?;
     let system = t.some(answer.at("Capabilities/System"), "Capabilities with System")?;
     t.step("5", "a device without discovery says no Bye");
-    let contradiction =
-        system.flag("DiscoveryNotSupported") == Some(true) && system.flag("DiscoveryBye") == Some(true);
+    let contradiction = system.flag("DiscoveryNotSupported") == Some(true) && system.flag("DiscoveryBye") == Some(true);
     t.demand(!contradiction, "no DiscoveryBye beside DiscoveryNotSupported", "both true")
 }
 
@@ -268,9 +267,12 @@ const SAME_DEVICE: [(&str, &str, &str); 27] = [
     ("Security/Extension/Extension/RemoteUserHandling", "Security", "RemoteUserHandling"),
 ];
 
+/// A path in an element of GetCapabilities, and the attribute that tells the same.
+type Pair = (&'static str, &'static str);
+
 /// The same of the other services (steps 63 to 79): the step, the path in `Capabilities`, the namespace, and pairs of a path
 /// there and an attribute here. `WSPullPointSupport` is not among them: the attribute was taken out of the WSDL.
-const SAME_SERVICE: [(&str, &str, &str, &[(&str, &str)]); 10] = [
+const SAME_SERVICE: [(&str, &str, &str, &[Pair]); 10] = [
     (
         "63",
         "Events",
