@@ -63,8 +63,8 @@ pub(super) fn unanswered(seen: &str) -> Stop {
     Stop::Failed(Failed { step: "features".into(), expected: "a response".into(), seen: seen.into() })
 }
 
-/// Finds out what a device can do. `profiles` are those that it is judged by (`S`, `T`, `G`, `M`); without, those that its
-/// scopes claim.
+/// Finds out what a device can do. `profiles` are those that it is judged by (`S`, `T`, `G`, `M`); without, those
+/// that its scopes claim.
 ///
 /// # Errors
 /// It answers neither GetServices nor GetCapabilities, so there is nothing to judge.
@@ -135,7 +135,8 @@ fn services(asked: &mut dyn Asked, features: &mut Features) -> Outcome<Option<El
     Ok(capabilities)
 }
 
-/// Whether one of the two that tell of services is answered: if it is not, or with a fault, the device does not have it.
+/// Whether one of the two that tell of services is answered: if it is not, or with a fault, the device does not have
+/// it.
 fn note_answered(features: &mut Features, feature: Feature, answer: &Outcome<Result<Element, Fault>>) {
     let (has, because) = match answer {
         Ok(Ok(_)) => (true, "it is answered".to_owned()),

@@ -227,16 +227,16 @@ fn services_agree_with_service_capabilities(t: &mut Test<'_>) -> Outcome {
     Ok(())
 }
 
-/// What an attribute of capabilities means: one that is left out says the same as `false`, `0` or an empty list; the order
-/// of a list is of no importance.
+/// What an attribute of capabilities means: one that is left out says the same as `false`, `0` or an empty list; the
+/// order of a list is of no importance.
 fn meaning(value: Option<&str>) -> BTreeSet<String> {
     let words = value.unwrap_or_default().split_whitespace();
     let words = words.map(|word| if word == "1" { "true" } else { word });
     words.filter(|word| !["false", "0"].contains(word)).map(str::to_owned).collect()
 }
 
-/// What GetCapabilities says in an element and GetServices in an attribute (case DEVICE-1-1-30, steps 9 to 62): the path in
-/// `Capabilities/Device`, and the part and the attribute of the device service's capabilities.
+/// What GetCapabilities says in an element and GetServices in an attribute (case DEVICE-1-1-30, steps 9 to 62): the
+/// path in `Capabilities/Device`, and the part and the attribute of the device service's capabilities.
 const SAME_DEVICE: [(&str, &str, &str); 27] = [
     ("Network/IPFilter", "Network", "IPFilter"),
     ("Network/ZeroConfiguration", "Network", "ZeroConfiguration"),
@@ -270,8 +270,9 @@ const SAME_DEVICE: [(&str, &str, &str); 27] = [
 /// A path in an element of GetCapabilities, and the attribute that tells the same.
 type Pair = (&'static str, &'static str);
 
-/// The same of the other services (steps 63 to 79): the step, the path in `Capabilities`, the namespace, and pairs of a path
-/// there and an attribute here. `WSPullPointSupport` is not among them: the attribute was taken out of the WSDL.
+/// The same of the other services (steps 63 to 79): the step, the path in `Capabilities`, the namespace, and pairs of
+/// a path there and an attribute here. `WSPullPointSupport` is not among them: the attribute was taken out of the
+/// WSDL.
 const SAME_SERVICE: [(&str, &str, &str, &[Pair]); 10] = [
     (
         "63",
