@@ -3,7 +3,6 @@
 use std::{
     collections::BTreeSet,
     net::{TcpStream, ToSocketAddrs},
-    sync::atomic::Ordering,
     thread,
     time::{Duration, Instant},
 };
@@ -13,7 +12,7 @@ use crate::{
     case::{Case, When::Last, case},
     feature::Feature,
     soap::{Call, Who, split},
-    test::{INTERRUPTED, Test},
+    test::Test,
     verdict::{Outcome, Stop},
     xml::{Element, escape},
 };
@@ -46,7 +45,11 @@ fn reboot(t: &mut Test<'_>) -> Outcome {
 fn factory_default(t: &mut Test<'_>, kind: &str) -> Outcome {
     t.step("0", "what the device is set to, in order to put it back");
     let before = Settings::of(t)?;
-    t.afterwards_do(move |t| before.put_back(t));
+    t.afterwards_do(move |t| {
+        // Whoever broke the case off did so while the device was away.
+        wait(t, UNTIL_BACK, is_there)?;
+        before.put_back(t)
+    });
     t.step("4", &format!("SetSystemFactoryDefault ({kind}) is answered"));
     t.ask(format!(
         "<tds:SetSystemFactoryDefault><tds:FactoryDefault>{kind}</tds:FactoryDefault></tds:SetSystemFactoryDefault>"
@@ -81,7 +84,7 @@ fn wait(t: &Test<'_>, most: Duration, holds: impl Fn(&Test<'_>) -> bool) -> Outc
         if holds(t) {
             return Ok(true);
         }
-        if INTERRUPTED.load(Ordering::Relaxed) {
+        if t.is_interrupted() {
             return Err(Stop::Interrupted);
         }
         thread::sleep(Duration::from_millis(20));

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use super::clock::{demand_sound, now, put_back_afterwards, set_date_and_time, system_date_and_time, utc_date_time};
-use super::servers::{as_before, by_ipv4, set_servers};
+use super::{
+    clock::{demand_sound, now, put_back_afterwards, set_date_and_time, system_date_and_time, utc_date_time},
+    servers::{as_before, by_ipv4, set_servers},
+};
 use crate::{
     case::{
         Case,
