@@ -11,7 +11,6 @@ use crate::{
     xml::Element,
 };
 
-const PTZ: &str = "http://www.onvif.org/ver20/ptz/wsdl";
 const RECEIVER: &str = "http://www.onvif.org/ver10/receiver/wsdl";
 
 pub(super) fn cases() -> Vec<Case> {
@@ -20,7 +19,7 @@ pub(super) fn cases() -> Vec<Case> {
         case("DEVICE-1-1-3", Reads, |t| mandatory_category(t, "Device")),
         case("DEVICE-1-1-4", Reads, |t| optional_category(t, "Media", namespace("trt"))),
         case("DEVICE-1-1-5", Reads, |t| mandatory_category(t, "Events")),
-        case("DEVICE-1-1-6", Reads, |t| optional_category(t, "PTZ", PTZ)),
+        case("DEVICE-1-1-6", Reads, |t| optional_category(t, "PTZ", namespace("tptz"))),
         case("DEVICE-1-1-9", Reads, unknown_category),
         case("DEVICE-1-1-10", Reads, |t| optional_category(t, "Imaging", namespace("timg"))),
         case("DEVICE-1-1-11", Reads, |t| optional_category(t, "Analytics", namespace("tan"))),
@@ -300,7 +299,7 @@ const SAME_SERVICE: [(&str, &str, &str, &[Pair]); 10] = [
             ("StreamingCapabilities/RTP_RTSP_TCP", "StreamingCapabilities/RTP_RTSP_TCP"),
         ],
     ),
-    ("74", "PTZ", PTZ, &[]),
+    ("74", "PTZ", "http://www.onvif.org/ver20/ptz/wsdl", &[]),
     (
         "75",
         "Extension/DeviceIO",
