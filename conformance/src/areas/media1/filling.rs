@@ -38,7 +38,7 @@ fn made_filled_and_deleted(t: &mut Test<'_>) -> Outcome {
     if t.has(Feature::Media1Audio) {
         filled(t, token, "14.2", &AUDIO_SOURCE, &AUDIO_ENCODER)?;
     }
-    if t.has(Feature::BackChannel) {
+    if t.has(Feature::Media1AudioOutput) {
         filled(t, token, "15.2", &AUDIO_OUTPUT, &AUDIO_DECODER)?;
     }
     if empty.made {
