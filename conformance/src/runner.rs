@@ -134,7 +134,7 @@ fn judge(device: &Device, features: &Features, planned: &Planned<'_>) -> Report 
     };
     let verdict = match (&planned.row.state, verdict) {
         // That it fails is known, unless the device has what is missing; that it passes must be noticed.
-        (State::Deferred(gap), Verdict::Failed(_)) if gap.closed_by(features).is_none() => {
+        (State::Deferred(gap), Verdict::Failed(_) | Verdict::Skipped { .. }) if gap.closed_by(features).is_none() => {
             Verdict::KnownGap { gap: gap.name() }
         }
         (_, verdict) => verdict,

@@ -175,8 +175,8 @@ pub(super) fn empty_profile(t: &mut Test<'_>) -> Outcome<(String, bool)> {
     Ok((create_profile(t, "testMedia2", &[])?, true))
 }
 
-/// The token of a profile with configurations of these kinds. What it lacks is added for the time of the case (annexes A.5,
-/// A.6, A.10, A.19, A.21).
+/// The token of a profile with configurations of these kinds. What it lacks is added for the time of the case
+/// (annexes A.5, A.6, A.10, A.19, A.21).
 pub(super) fn profile_with(t: &mut Test<'_>, kinds: &[&Kind]) -> Outcome<String> {
     let types: Vec<&str> = kinds.iter().map(|kind| kind.name).collect();
     let list = profiles(t, &types)?;

@@ -17,7 +17,7 @@ impl Steps {
     }
 }
 
-/// All configurations, each by its token, and those that a profile can take. The first step is that of the loop over all.
+/// All configurations, each by its token, and those that a profile can take. The steps begin with the loop over all.
 pub(super) fn lists_agree(t: &mut Test<'_>, kind: &Kind, steps: Steps) -> Outcome {
     t.step("3", "all configurations, each with a token of its own");
     let all = kind.list(t)?;
@@ -68,7 +68,7 @@ pub(super) fn options_are_told(t: &mut Test<'_>, kind: &Kind, with: &[&Kind]) ->
 /// What profiles tell of their configurations is what the configurations tell of themselves.
 pub(super) fn copies_agree(t: &mut Test<'_>, kind: &Kind) -> Outcome {
     t.step("3", "all profiles");
-    for profile in profiles(t, &[kind.name])? {
+    for profile in profiles_with(t, kind)? {
         let Some(copy) = kind.within(&profile) else { continue };
         t.step("5.1", &format!("the configuration {} of profile {}", copy.token(), profile.token()));
         let list = kind.get(t, Some(copy.token()), None)?;
@@ -77,6 +77,13 @@ pub(super) fn copies_agree(t: &mut Test<'_>, kind: &Kind) -> Outcome {
         kind.agree(t, own, copy)?;
     }
     Ok(())
+}
+
+/// The profiles that have a configuration of a kind. Where none has, there is nothing to judge.
+pub(super) fn profiles_with(t: &mut Test<'_>, kind: &Kind) -> Outcome<Vec<Element>> {
+    let mut list = profiles(t, &[kind.name])?;
+    list.retain(|profile| kind.within(profile).is_some());
+    if list.is_empty() { t.skip(format!("no profile has a {} configuration", kind.name)) } else { Ok(list) }
 }
 
 /// A token that there is not is refused.

@@ -65,8 +65,9 @@ impl Watch {
             return Ok(Self { subscription: None });
         }
         let answer = t.ask(format!(
-            "<tev:CreatePullPointSubscription><tev:Filter><wsnt:TopicExpression xmlns:wsnt=\"{WSNT}\" xmlns:tns1=\"{TNS1}\" \
-             Dialect=\"{CONCRETE_SET}\">tns1:{topic}</wsnt:TopicExpression></tev:Filter></tev:CreatePullPointSubscription>"
+            "<tev:CreatePullPointSubscription><tev:Filter>\
+             <wsnt:TopicExpression xmlns:wsnt=\"{WSNT}\" xmlns:tns1=\"{TNS1}\" Dialect=\"{CONCRETE_SET}\">tns1:{topic}\
+             </wsnt:TopicExpression></tev:Filter></tev:CreatePullPointSubscription>"
         ))?;
         let reference = t.some(answer.at("SubscriptionReference"), "a reference to the subscription")?;
         let subscription = Subscription::of(reference);
@@ -122,8 +123,8 @@ fn addressed(subscription: &Subscription, action: &str, body: &str) -> Call {
     let Subscription { address, parameters } = subscription;
     let to = escape(address);
     Call::envelope(format!(
-        "<env:Envelope{declared} xmlns:wsa=\"{WSA}\"><env:Header><wsa:Action>{action}</wsa:Action><wsa:To>{to}</wsa:To>{parameters}\
-         </env:Header><env:Body>{body}</env:Body></env:Envelope>"
+        "<env:Envelope{declared} xmlns:wsa=\"{WSA}\"><env:Header><wsa:Action>{action}</wsa:Action>\
+         <wsa:To>{to}</wsa:To>{parameters}</env:Header><env:Body>{body}</env:Body></env:Envelope>"
     ))
     .to(address)
 }

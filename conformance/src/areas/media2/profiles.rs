@@ -131,7 +131,7 @@ impl Configured {
         has(t, &now, wanted)
     }
 
-    /// Adds what goes with a source and takes it out again; `number` gives the steps their place. It says whether there is any.
+    /// Adds what goes with a source and takes it out again, and says whether there is any. `number` places the steps.
     fn with_companion(
         &mut self,
         t: &mut Test<'_>,
@@ -307,7 +307,11 @@ fn created_with(t: &mut Test<'_>, kind: &Kind, [list, create, read, delete]: [&s
 
 fn emptied(t: &mut Test<'_>) -> Outcome {
     t.step("3", "all profiles");
-    for old in profiles(t, &["All"])? {
+    let list = profiles(t, &["All"])?;
+    if list.is_empty() {
+        return t.skip("the device has no profile");
+    }
+    for old in list {
         empty(t, &old)?;
         t.step("5.6", &format!("{} is as it was", old.token()));
         fill(t, &old)?;

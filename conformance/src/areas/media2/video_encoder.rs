@@ -13,7 +13,7 @@ use crate::{
 
 use super::{
     common::{distinct, profiles},
-    configurations::compatible,
+    configurations::{compatible, profiles_with},
     events::Watch,
     kind::VIDEO_ENCODER,
     range::{Range, same_value},
@@ -60,7 +60,7 @@ fn configurations_keep_to_their_options(t: &mut Test<'_>) -> Outcome {
 
 fn profiles_keep_to_their_options(t: &mut Test<'_>) -> Outcome {
     t.step("3", "all profiles");
-    for profile in profiles(t, &[VIDEO_ENCODER.name])? {
+    for profile in profiles_with(t, &VIDEO_ENCODER)? {
         let Some(own) = VIDEO_ENCODER.within(&profile) else { continue };
         t.step("5.1", &format!("the options of {} in profile {}", own.token(), profile.token()));
         let options = VIDEO_ENCODER.options(t, Some(own.token()), Some(profile.token()))?;

@@ -17,8 +17,8 @@ use crate::{
 };
 
 use super::{
-    common::{capabilities, distinct, profile_with, profiles, video_sources},
-    configurations::{Steps, copies_agree, lists_agree, unknown_token_is_refused},
+    common::{capabilities, distinct, profile_with, video_sources},
+    configurations::{Steps, copies_agree, lists_agree, profiles_with, unknown_token_is_refused},
     events::Watch,
     kind::VIDEO_SOURCE,
     range::{Range, inside, is_one_of},
@@ -122,7 +122,7 @@ fn is_turned_as_offered(t: &Test<'_>, own: &Element, offered: &Element, listed: 
 
 fn profiles_keep_to_their_options(t: &mut Test<'_>) -> Outcome {
     t.step("3", "all profiles");
-    for profile in profiles(t, &[VIDEO_SOURCE.name])? {
+    for profile in profiles_with(t, &VIDEO_SOURCE)? {
         let Some(own) = VIDEO_SOURCE.within(&profile) else { continue };
         t.step("5.1", &format!("the options of {} in profile {}", own.token(), profile.token()));
         let options = options(t, Some(own.token()), Some(profile.token()))?;
@@ -192,8 +192,8 @@ fn token(configuration: &Element) -> String {
 /// What has to be found afterwards: where, and what.
 type Wanted = Vec<(&'static str, String)>;
 
-/// A configuration at one end of all options, and what has to be found afterwards. It is turned if that restarts the device
-/// as `restarts` says.
+/// A configuration at one end of all options, and what has to be found afterwards. The picture is turned only if what
+/// `restarts` says is so: that turning it restarts the device, or does not.
 fn written(
     t: &Test<'_>,
     old: &Element,
@@ -272,7 +272,7 @@ fn turned_by_a_restart(t: &mut Test<'_>, old: &Element, options: &Element) -> Ou
     expect(t, &now, &wanted)
 }
 
-/// Waits until the device answers again. One that restarts may still answer for some seconds, so those are waited first.
+/// Waits until the device answers again. One that restarts may still answer for some seconds, which pass first.
 fn wait_for_a_restart(t: &mut Test<'_>) -> Outcome {
     thread::sleep(Duration::from_secs(10));
     let deadline = Instant::now() + RESTART;
@@ -329,7 +329,8 @@ mod tests {
         let t = Test::new(&device, &features);
         let old = Element::parse(b"<c token=\"v\"><UseCount>2</UseCount></c>").unwrap();
         let options = options(
-            "<Rotate><Mode>OFF</Mode><Mode>ON</Mode><DegreeList><Items>90</Items><Items>180</Items></DegreeList></Rotate>",
+            "<Rotate><Mode>OFF</Mode><Mode>ON</Mode>\
+             <DegreeList><Items>90</Items><Items>180</Items></DegreeList></Rotate>",
         );
         let (first, wanted) = written(&t, &old, &options, End::First, "n", false).unwrap();
         assert!(first.contains("x=\"0\" y=\"0\" width=\"200\" height=\"100\"") && first.contains(">OFF<"));
