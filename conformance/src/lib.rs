@@ -12,7 +12,7 @@
 //! | [`runner`] | which cases run when |
 //! | [`verdict`] | what is said of them |
 //! | [`report`] | for people and for machines |
-//! | [`device`], [`soap`], [`discovery`], [`xml`] | the device, and how one speaks with it |
+//! | [`device`], [`soap`], [`discovery`], [`xml`], [`namespaces`] | the device, and how one speaks with it |
 
 pub mod areas;
 pub mod case;
@@ -21,6 +21,7 @@ pub mod device;
 pub mod discovery;
 pub mod feature;
 pub mod gap;
+pub mod namespaces;
 pub mod report;
 pub mod runner;
 pub mod soap;
