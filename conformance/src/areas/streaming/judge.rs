@@ -181,3 +181,85 @@ fn audio(t: &Test<'_>, received: &Received, codec: Codec, sample_rate: u32, time
     let enough = decoded.len() as u32 + 2 * AAC_SAMPLES >= total;
     t.demand(enough, format!("about {total} samples from the decoder"), decoded.len().to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use belvedere_harness::{
+        rtp::{Packet, SenderReport},
+        rtsp::Media,
+    };
+
+    use super::*;
+    use crate::{device::Device, feature::Features};
+
+    /// Two seconds of silence in G.711, and a sender report.
+    fn silence() -> Received {
+        let media = Media {
+            kind: "audio".into(),
+            payload_type: 0,
+            encoding: "PCMU".into(),
+            clock_rate: 8000,
+            fmtp: String::new(),
+            control: String::new(),
+        };
+        let packet = |index: u16| Packet {
+            marker: false,
+            payload_type: 0,
+            sequence: index,
+            time: u32::from(index) * 160,
+            ssrc: 7,
+            extension: None,
+            payload: vec![0xff; 160],
+        };
+        let report = SenderReport { ssrc: 7, ntp: 1 << 40, time: 800, packets: 5, octets: 800 };
+        let packets = (0..100).map(packet).collect();
+        Received { packets, reports: vec![(Duration::ZERO, report)], ..Received::new(media) }
+    }
+
+    /// What the judge says of it after a change.
+    fn said(change: impl FnOnce(&mut Received)) -> String {
+        let (device, features) = (Device::new(String::new(), String::new(), String::new()), Features::default());
+        let t = Test::new(&device, &features);
+        let mut received = silence();
+        change(&mut received);
+        let outcome =
+            reports(&t, &received).and_then(|()| audio(&t, &received, Codec::G711, 8000, Duration::from_secs(2)));
+        outcome.err().map(|stop| stop.to_string()).unwrap_or_default()
+    }
+
+    #[test]
+    fn each_fault_of_a_stream_is_found() {
+        assert_eq!(said(|_| ()), "");
+        assert!(said(|it| it.reports.clear()).contains("expected a sender report"));
+        assert!(said(|it| it.reports[0].1.ssrc = 8).contains("expected the SSRC"));
+        assert!(said(|it| it.reports[0].1.time = 1 << 30).contains("within 30 s"));
+        assert!(said(|it| it.packets[50].sequence = 49).contains("sequence 49"));
+        assert!(said(|it| it.packets[50].ssrc = 9).contains("SSRC 00000009"));
+        assert!(said(|it| it.packets[50].time = 0).contains("RTP times"));
+        assert!(said(|it| it.packets.truncate(20)).contains("s of sound"));
+        assert!(said(|it| it.media.clock_rate = 16_000).contains("the clock rate 8000"));
+        let mut later = silence().reports[0];
+        later.1.ntp += 10 << 32;
+        assert!(said(|it| it.reports.push(later)).contains("NTP and RTP"));
+    }
+
+    #[test]
+    fn a_rate_may_be_half_of_what_was_set() {
+        let (device, features) = (Device::new(String::new(), String::new(), String::new()), Features::default());
+        let t = Test::new(&device, &features);
+        let setting = Setting { codec: Codec::Jpeg, size: (640, 360), rate: Some(25.0), gov: None };
+        let holds = |step: u32, seconds: u64| {
+            let unit = |index: u32| Unit { time: index.wrapping_mul(step), bytes: Vec::new(), types: Vec::new() };
+            rate(&t, &(0..50).map(unit).collect::<Vec<_>>(), &setting, Duration::from_secs(seconds)).is_ok()
+        };
+        assert!(holds(3600, 2) && holds(7200, 4), "25 and 12.5 per second");
+        assert!(!holds(9000, 2), "10 per second by RTP time");
+        assert!(!holds(3600, 5), "10 per second by the clock");
+        assert!(!holds(2800, 2), "32 per second");
+    }
+
+    #[test]
+    fn sizes_are_told_as_they_follow() {
+        assert_eq!(runs(&[(4, 2), (4, 2), (8, 6)]), "2 of 4×2, 1 of 8×6");
+    }
+}

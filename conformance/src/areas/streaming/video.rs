@@ -207,10 +207,22 @@ pub(super) fn configuration(t: &mut Test<'_>, door: &Door, token: &str) -> Outco
     t.some(answer.at(path).cloned(), path)
 }
 
-/// Sets an encoder that was claimed, and sees to it that it is put back.
-pub(super) fn set(t: &mut Test<'_>, door: &Door, encoder: &Encoder, wish: &Wish) -> Outcome<Setting> {
+/// Sees to it that an encoder that was claimed is put back.
+pub(super) fn remember(t: &mut Test<'_>, door: &Door, encoder: &Encoder) -> Outcome {
     let now = configuration(t, door, &encoder.token)?;
     t.afterwards(request(door.service, &now.renamed(door.service.prefix(), "Configuration")));
+    Ok(())
+}
+
+/// Sets an encoder that was claimed, and sees to it that it is put back.
+pub(super) fn set(t: &mut Test<'_>, door: &Door, encoder: &Encoder, wish: &Wish) -> Outcome<Setting> {
+    remember(t, door, encoder)?;
+    set_again(t, door, encoder, wish)
+}
+
+/// Sets an encoder that is put back already when the case is over.
+pub(super) fn set_again(t: &mut Test<'_>, door: &Door, encoder: &Encoder, wish: &Wish) -> Outcome<Setting> {
+    let now = configuration(t, door, &encoder.token)?;
     let (body, setting) = changed(door.service, &now, &encoder.options, wish);
     door.ask(t, request(door.service, &body))?;
     Ok(setting)
