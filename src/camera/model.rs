@@ -255,6 +255,8 @@ impl Camera {
         if tokio::time::timeout(SHOWN, shows).await.is_err() {
             tracing::debug!(camera = self.id(), track = name, "the change does not show yet");
         }
+        // Of a track that rests, or whose encoder is being exchanged, nothing must be told that is not so any more.
+        feed.track.forget_description(|known| !is_shown(new, known));
     }
 
     async fn apply(&self, effect: &SourceChange) -> Result<(), ChangeError> {
