@@ -222,7 +222,7 @@ fn make(
             let Some(options) = video::options(t, door, &profile, token, option)? else { continue };
             let size = options.sizes.first().copied();
             let encoder = Encoder { profile: profile.clone(), token: token.clone(), options };
-            let setting = video::set(t, door, &encoder, &Wish { size, ..Wish::default() })?;
+            let setting = video::set(t, door, &encoder, &Wish { size, plain: true, ..Wish::default() })?;
             profile::add(t, door, &profile, Kind::VideoEncoder.name(), token)?;
             let planned = Planned { profile, expected: Expected::Video(setting), way: Way::Udp };
             return Ok((token.clone(), option, planned));

@@ -8,7 +8,11 @@ use belvedere_harness::{
     units::{self, Unit},
 };
 
-use super::{stream::Stream, video::Setting, words::Codec};
+use super::{
+    stream::{PATIENCE, Stream},
+    video::Setting,
+    words::Codec,
+};
 use crate::{test::Test, verdict::Outcome};
 
 /// How far the decoded size may be from the configured one (RTSS-1-1-24, step 21).
@@ -40,8 +44,9 @@ impl Expected {
     pub(super) fn key_frame_due(self) -> Duration {
         match self {
             Self::Video(Setting { codec: Codec::H264 | Codec::H265, rate, gov, .. }) => {
-                let interval = f64::from(gov.unwrap_or(30)) / rate.unwrap_or(1.0).max(0.1);
-                Duration::from_secs_f64(interval) + KEY_MARGIN
+                // Where the device was left to choose, nothing but our patience ends the waiting.
+                let interval = gov.zip(rate).map(|(gov, rate)| f64::from(gov) / rate.max(0.1));
+                interval.map_or(PATIENCE, |interval| Duration::from_secs_f64(interval) + KEY_MARGIN)
             }
             Self::Video(_) | Self::Audio(..) => Duration::ZERO,
         }

@@ -57,6 +57,7 @@ fn over(
         return t.skip(format!("no video encoder has {}", codec.media1()));
     }
     for token in encoders(&able) {
+        video::claim_codec(t, codec)?;
         t.claim(std::slice::from_ref(&token))?;
         let encoder = encoder(t, &door, &token, codec)?;
         let encoder = t.some(encoder, "a profile with the encoder")?;
