@@ -245,18 +245,30 @@ impl Camera {
     /// answered must not begin with what was encoded before.
     async fn show(&self, effect: Option<&SourceChange>) {
         let Some(SourceChange::Video { track: name, new, .. }) = effect else { return };
-        let Some(feed) = self.feeds.iter().find(|feed| feed.name == *name) else { return };
+        // What arrives encoded is as it is.
+        let Some(feed) = self.feeds.iter().find(|feed| feed.name == *name && !is_source(feed.of)) else { return };
+        let is_wanted = || self.video_settings(name).as_ref() == Some(new);
         let shows = async {
             let runs = || matches!(*feed.track.source_state().borrow(), SourceState::Live | SourceState::Starting);
-            while runs() && !feed.track.newest_key().is_some_and(|unit| is_shown(new, &unit.parameters)) {
+            let is_seen = || feed.track.newest_key().is_some_and(|unit| is_shown(new, &unit.parameters));
+            while runs() && is_wanted() && !is_seen() {
                 tokio::time::sleep(LOOK_FOR_CHANGE).await;
             }
         };
         if tokio::time::timeout(SHOWN, shows).await.is_err() {
             tracing::debug!(camera = self.id(), track = name, "the change does not show yet");
         }
-        // Of a track that rests, or whose encoder is being exchanged, nothing must be told that is not so any more.
-        feed.track.forget_description(|known| !is_shown(new, known));
+        // Of a track that rests, or whose encoder is being exchanged, nothing must be told that is not so any more. While no
+        // other change is under way: what that brings must not be forgotten.
+        let _one_at_a_time = self.changing.lock().await;
+        if is_wanted() {
+            feed.track.forget_description(|known| !is_shown(new, known));
+        }
+    }
+
+    fn video_settings(&self, token: &str) -> Option<VideoSettings> {
+        let settings = self.settings();
+        settings.video_encoders.iter().find(|encoder| encoder.token == token).map(|encoder| encoder.settings.clone())
     }
 
     async fn apply(&self, effect: &SourceChange) -> Result<(), ChangeError> {
