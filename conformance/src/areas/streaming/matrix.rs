@@ -1,6 +1,6 @@
 //! The matrix: service × codec × way × Internet protocol, for pictures, for sound, and for both.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use belvedere_harness::tunnel::Shape;
 
@@ -9,7 +9,7 @@ use super::{
     door::Door,
     judge::{self, Expected},
     profile::{self, Sound},
-    stream::Stream,
+    stream::{PATIENCE, SLICE, Stream},
     video::{self, Encoder, Wish},
     words::{Codec, Ip, Service, Steps, Way},
 };
@@ -223,5 +223,10 @@ pub(super) fn finish(t: &mut Test<'_>, mut stream: Stream, expected: &[Expected]
 /// Listens for as long as the judge needs.
 pub(super) fn listen(stream: &mut Stream, expected: &[Expected]) -> anyhow::Result<()> {
     let key = expected.iter().map(|medium| medium.key_frame_due()).max().unwrap_or_default();
-    stream.receive(LISTEN, key)
+    let begun = Instant::now();
+    stream.receive(LISTEN, key)?;
+    while begun.elapsed() < PATIENCE && !judge::is_up_to_speed(stream, expected) {
+        stream.listen(SLICE)?;
+    }
+    Ok(())
 }
