@@ -175,6 +175,8 @@ pub(super) fn synchronization(t: &mut Test<'_>, service: Service, codec: Codec) 
         t.demand(asked.elapsed() < limit, "another key frame", format!("none in {limit:.1?}"))?;
         stream.listen(Duration::from_millis(100)).map_err(|error| t.failed("valid packets", format!("{error:#}")))?;
     }
+    // The rest is judged of as much as in other cases.
+    matrix::listen(&mut stream, &expected).map_err(|error| t.failed("valid packets", format!("{error:#}")))?;
     judge::judge(t, &stream, &expected)?;
     stream.tear_down(t)
 }
