@@ -1,0 +1,98 @@
+//! The device under test: where it is, who we are there, and which of its encoders are in use by a case.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+};
+
+use belvedere_harness::digest::Challenge;
+
+use crate::soap;
+
+/// The device under test.
+#[derive(Debug)]
+pub struct Device {
+    url: String,
+    user: String,
+    password: String,
+    services: Mutex<BTreeMap<String, String>>,
+    challenges: Mutex<BTreeMap<(String, String), (Challenge, u32)>>,
+    claimed: Mutex<BTreeSet<String>>,
+    released: Condvar,
+}
+
+impl Device {
+    /// Takes the address of the device service and the credentials of an administrator.
+    pub fn new(url: String, user: String, password: String) -> Self {
+        Self {
+            url,
+            user,
+            password,
+            services: Mutex::default(),
+            challenges: Mutex::default(),
+            claimed: Mutex::default(),
+            released: Condvar::new(),
+        }
+    }
+
+    /// The address of the device service.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// User and password of the administrator.
+    pub fn owner(&self) -> (&str, &str) {
+        (&self.user, &self.password)
+    }
+
+    /// Where a service is, by its namespace. The device service is where the judge was told.
+    pub fn service(&self, namespace: &str) -> Option<String> {
+        if namespace == soap::namespace("tds") {
+            return Some(self.url.clone());
+        }
+        lock(&self.services).get(namespace).cloned()
+    }
+
+    /// Remembers where the services are.
+    pub fn set_services(&self, services: BTreeMap<String, String>) {
+        *lock(&self.services) = services;
+    }
+
+    /// The challenge to answer next time, with its count.
+    pub fn challenge(&self, user: &str, authority: &str) -> Option<(Challenge, u32)> {
+        let mut challenges = lock(&self.challenges);
+        let known = challenges.get_mut(&(user.to_owned(), authority.to_owned()))?;
+        known.1 += 1;
+        Some(known.clone())
+    }
+
+    /// Remembers a challenge.
+    pub fn challenged(&self, user: &str, authority: &str, challenge: Challenge) {
+        lock(&self.challenges).insert((user.to_owned(), authority.to_owned()), (challenge, 0));
+    }
+
+    /// Waits until one of these is free, takes it, and says which.
+    pub fn claim(&self, wanted: &[String]) -> Option<String> {
+        let mut claimed = lock(&self.claimed);
+        if wanted.is_empty() {
+            return None;
+        }
+        loop {
+            if let Some(free) = wanted.iter().find(|token| !claimed.contains(*token)) {
+                claimed.insert(free.clone());
+                return Some(free.clone());
+            }
+            claimed = self.released.wait(claimed).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Lets others have it.
+    pub fn release(&self, token: &str) {
+        lock(&self.claimed).remove(token);
+        self.released.notify_all();
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

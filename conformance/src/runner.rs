@@ -1,0 +1,166 @@
+//! Which cases run when: those that only read together, then the streams, then those that change things, one by one, and
+//! those after which the device is not the same at the very end.
+
+use std::{
+    collections::BTreeMap,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+    time::Instant,
+};
+
+use crate::{
+    areas,
+    case::{Case, When},
+    device::Device,
+    feature::Features,
+    table::{Row, State},
+    test::{INTERRUPTED, Test},
+    verdict::{Failed, Report, Stop, Verdict},
+};
+
+/// How many cases that only read run at a time.
+const READERS: usize = 4;
+/// How many streams run at a time.
+const STREAMS: usize = 3;
+
+/// What is told while it goes on.
+pub trait Progress: Sync {
+    /// A case begins.
+    fn begun(&self, id: &str);
+    /// A case is over.
+    fn over(&self, report: &Report);
+}
+
+/// A row that is to be run.
+struct Planned<'a> {
+    row: &'a Row,
+    case: Case,
+}
+
+/// Runs the cases of these rows, and says what became of each, in the order of the rows.
+pub fn run(
+    device: &Device,
+    features: &Features,
+    rows: &[Row],
+    keep_running: bool,
+    progress: &dyn Progress,
+) -> Vec<Report> {
+    let areas = areas::cases();
+    let written: BTreeMap<&str, Case> = areas.iter().map(|case| (case.id, *case)).collect();
+    let reports = Mutex::new(BTreeMap::new());
+    let done = |report: Report| {
+        progress.over(&report);
+        reports.lock().unwrap_or_else(PoisonError::into_inner).insert(report.id.clone(), report);
+    };
+    let mut planned: Vec<Planned<'_>> = Vec::new();
+    for row in rows {
+        match settled(row, features, written.get(row.id.as_str())) {
+            Ok(case) if keep_running && case.when == When::Last => {
+                done(untold(row, Verdict::Skipped { reason: "the device was to be kept running".into() }));
+            }
+            Ok(case) => planned.push(Planned { row, case }),
+            Err(verdict) => done(untold(row, verdict)),
+        }
+    }
+    // In the order in which they were written down: those that wait for the same encoder stand last, so that they do not keep
+    // others waiting.
+    let place = |id| areas.iter().position(|case| case.id == id);
+    planned.sort_by_key(|planned| place(planned.case.id));
+    let of = |when: When| planned.iter().filter(move |planned| planned.case.when == when).collect::<Vec<_>>();
+    let judge = |planned: &Planned<'_>| {
+        progress.begun(&planned.row.id);
+        done(judge(device, features, planned));
+    };
+    together(&of(When::Reads), READERS, &judge);
+    thread::scope(|scope| {
+        for waiting in of(When::Waits) {
+            scope.spawn(|| judge(waiting));
+        }
+        together(&of(When::Streams), STREAMS, &judge);
+    });
+    together(&of(When::Changes), 1, &judge);
+    together(&of(When::Last), 1, &judge);
+    let mut reports = reports.into_inner().unwrap_or_else(PoisonError::into_inner);
+    rows.iter().filter_map(|row| reports.remove(&row.id)).collect()
+}
+
+/// The case that has to run, or what can be said without.
+fn settled(row: &Row, features: &Features, case: Option<&Case>) -> Result<Case, Verdict> {
+    for feature in &row.when {
+        let finding = features.get(*feature);
+        if !finding.has {
+            return Err(Verdict::NotApplicable { rule: format!("needs {}: {}", feature.name(), finding.because) });
+        }
+    }
+    match (&row.state, case) {
+        (_, Some(case)) => Ok(*case),
+        (State::Deferred(gap), None) => Err(Verdict::KnownGap { gap: gap.name() }),
+        (State::NotImplemented(reason), None) => Err(Verdict::Skipped { reason: reason.clone() }),
+        (State::Implemented, None) => Err(Verdict::Skipped { reason: "not written".into() }),
+    }
+}
+
+fn untold(row: &Row, verdict: Verdict) -> Report {
+    Report {
+        id: row.id.clone(),
+        title: row.title.clone(),
+        area: row.area,
+        verdict,
+        steps: Vec::new(),
+        notes: Vec::new(),
+        messages: Vec::new(),
+        took: std::time::Duration::ZERO,
+    }
+}
+
+fn judge(device: &Device, features: &Features, planned: &Planned<'_>) -> Report {
+    let start = Instant::now();
+    let mut test = Test::new(device, features);
+    let run = AssertUnwindSafe(|| (planned.case.run)(&mut test));
+    let outcome = if INTERRUPTED.load(Ordering::Relaxed) {
+        Err(Stop::Interrupted)
+    } else {
+        // A mistake of ours must not keep us from putting things back.
+        catch_unwind(run).unwrap_or_else(|_| Err(anyhow::anyhow!("the judge itself failed: a panic").into()))
+    };
+    let step = test.current_step().to_owned();
+    let (put_back, traces) = test.finish();
+    let verdict = match outcome.and(put_back) {
+        Ok(()) => Verdict::Passed,
+        Err(Stop::Failed(failed)) => {
+            Verdict::Failed(Failed { step: if failed.step.is_empty() { step } else { failed.step }, ..failed })
+        }
+        Err(Stop::Skipped(reason)) => Verdict::Skipped { reason },
+        Err(Stop::Interrupted) => Verdict::Skipped { reason: "interrupted".into() },
+    };
+    let verdict = match (&planned.row.state, verdict) {
+        // That it fails is known, unless the device has what is missing; that it passes must be noticed.
+        (State::Deferred(gap), Verdict::Failed(failed)) if gap.closed_by(features).is_none() => {
+            Verdict::KnownGap { gap: format!("{}: {failed}", gap.name()) }
+        }
+        (State::Deferred(gap), Verdict::Skipped { reason }) if gap.closed_by(features).is_none() => {
+            Verdict::KnownGap { gap: format!("{}: {reason}", gap.name()) }
+        }
+        (_, verdict) => verdict,
+    };
+    let (steps, notes, messages) = (traces.steps, traces.notes, traces.messages);
+    Report { steps, notes, messages, took: start.elapsed(), ..untold(planned.row, verdict) }
+}
+
+/// Runs some at a time, the next as soon as one is over.
+fn together<'a>(all: &[&'a Planned<'a>], at_a_time: usize, judge: &(impl Fn(&Planned<'a>) + Sync)) {
+    let next = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        for _ in 0..at_a_time.min(all.len()) {
+            scope.spawn(|| {
+                while let Some(planned) = all.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    judge(planned);
+                }
+            });
+        }
+    });
+}

@@ -1,0 +1,323 @@
+//! A case in progress: what it may ask, what it demands, what it has to put back.
+
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Instant,
+};
+
+use belvedere_harness::schema;
+
+use crate::{
+    device::Device,
+    feature::{Feature, Features},
+    soap::{Answer, Call, Fault},
+    verdict::{Exchange, Failed, Outcome, Stop},
+    xml::Element,
+};
+
+/// Set when the person at the keyboard wants to stop.
+pub static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+/// How much of a message is kept for the report, in characters.
+const MOST_KEPT: usize = 20_000;
+
+type Undo = Box<dyn FnOnce(&mut Test<'_>) -> Outcome>;
+
+/// A case in progress.
+pub struct Test<'a> {
+    /// The device under test.
+    pub device: &'a Device,
+    features: &'a Features,
+    step: String,
+    steps: Vec<String>,
+    notes: Vec<String>,
+    messages: Vec<Exchange>,
+    undo: Vec<Undo>,
+    undoing: bool,
+    claimed: Vec<String>,
+}
+
+/// What is left of a case when it is over.
+#[derive(Debug, Default)]
+pub struct Traces {
+    /// The steps that were taken.
+    pub steps: Vec<String>,
+    /// What else is worth telling.
+    pub notes: Vec<String>,
+    /// The messages exchanged.
+    pub messages: Vec<Exchange>,
+}
+
+impl<'a> Test<'a> {
+    /// Begins a case.
+    pub fn new(device: &'a Device, features: &'a Features) -> Self {
+        Self {
+            device,
+            features,
+            step: "0".into(),
+            steps: Vec::new(),
+            notes: Vec::new(),
+            messages: Vec::new(),
+            undo: Vec::new(),
+            undoing: false,
+            claimed: Vec::new(),
+        }
+    }
+
+    /// Begins a step; the number is that of the specification.
+    pub fn step(&mut self, number: &str, what: &str) {
+        number.clone_into(&mut self.step);
+        self.steps.push(format!("{number}: {what}"));
+    }
+
+    /// Tells something that is neither good nor bad.
+    pub fn note(&mut self, text: impl Into<String>) {
+        self.notes.push(text.into());
+    }
+
+    /// Whether the device has a feature.
+    pub fn has(&self, feature: Feature) -> bool {
+        self.features.get(feature).has
+    }
+
+    /// Demands something of what was seen.
+    ///
+    /// # Errors
+    /// It does not hold.
+    pub fn demand(&self, holds: bool, expected: impl Into<String>, seen: impl Into<String>) -> Outcome {
+        if holds { Ok(()) } else { Err(self.failed(expected, seen)) }
+    }
+
+    /// Demands that two values are the same; `what` says which.
+    ///
+    /// # Errors
+    /// They differ.
+    pub fn same<T: PartialEq + std::fmt::Debug>(&self, what: &str, expected: T, seen: T) -> Outcome {
+        let holds = expected == seen;
+        self.demand(holds, format!("{what} {expected:?}"), format!("{seen:?}"))
+    }
+
+    /// A step that did not hold.
+    pub fn failed(&self, expected: impl Into<String>, seen: impl Into<String>) -> Stop {
+        Stop::Failed(Failed { step: self.step.clone(), expected: expected.into(), seen: seen.into() })
+    }
+
+    /// Something that must be there: `test.some(list.first(), "a profile")?`.
+    ///
+    /// # Errors
+    /// It is not.
+    pub fn some<T>(&self, found: Option<T>, expected: &str) -> Outcome<T> {
+        found.ok_or_else(|| self.failed(expected, "none"))
+    }
+
+    /// Ends the case without a verdict on the device, for this reason.
+    ///
+    /// # Errors
+    /// Always.
+    pub fn skip<T>(&self, reason: impl Into<String>) -> Outcome<T> {
+        Err(Stop::Skipped(reason.into()))
+    }
+
+    /// Asks, and demands an answer that is no fault. The body is written with the prefixes of
+    /// [`PREFIXES`](crate::soap::PREFIXES), of which the first tells the service.
+    ///
+    /// # Errors
+    /// There is none, or the schemas do not allow it.
+    pub fn ask(&mut self, body: impl Into<String>) -> Outcome<Element> {
+        self.ask_by(&Call::new(body))
+    }
+
+    /// Like [`ask`](Self::ask), in another way or by somebody else.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn ask_by(&mut self, call: &Call) -> Outcome<Element> {
+        match self.attempt_by(call)? {
+            Ok(element) => Ok(element),
+            Err(fault) => Err(self.failed("a response", fault.to_string())),
+        }
+    }
+
+    /// Asks, and leaves it to the caller whether a fault is good.
+    ///
+    /// # Errors
+    /// It is neither a response nor a fault, or the schemas do not allow it.
+    pub fn attempt(&mut self, body: impl Into<String>) -> Outcome<Result<Element, Fault>> {
+        self.attempt_by(&Call::new(body))
+    }
+
+    /// Like [`attempt`](Self::attempt), in another way or by somebody else.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn attempt_by(&mut self, call: &Call) -> Outcome<Result<Element, Fault>> {
+        let answer = self.exchange(call)?;
+        if let Some(fault) = answer.fault() {
+            return Ok(Err(fault));
+        }
+        match answer.body() {
+            Some(body) if answer.status == 200 => Ok(Ok(body.clone())),
+            _ => {
+                Err(self
+                    .failed("200 with a response, or a fault", format!("{}: {}", answer.status, short(&answer.text()))))
+            }
+        }
+    }
+
+    /// Asks, and demands a fault with these codes, outermost first: `env:Sender/ter:InvalidArgVal/ter:NoProfile`. Of several
+    /// that are allowed one must be there.
+    ///
+    /// # Errors
+    /// Another fault, or none.
+    pub fn refused(&mut self, call: &Call, allowed: &[&str]) -> Outcome<Fault> {
+        let expected = format!("a fault {}", allowed.join(" or "));
+        match self.attempt_by(call)? {
+            Ok(response) => Err(self.failed(expected, response.name)),
+            Err(fault) => {
+                let codes = fault.codes.join("/");
+                let holds =
+                    allowed.iter().any(|allowed| codes == *allowed || codes.starts_with(&format!("{allowed}/")));
+                self.demand(holds, expected, fault.to_string())?;
+                Ok(fault)
+            }
+        }
+    }
+
+    /// Whether the person at the keyboard wants the case to stop; never while things are put back.
+    pub fn is_interrupted(&self) -> bool {
+        INTERRUPTED.load(Ordering::Relaxed) && !self.undoing
+    }
+
+    /// Sends a request and gives the answer as it is; it is recorded, and judged by the schemas.
+    ///
+    /// # Errors
+    /// No answer, or one that the schemas do not allow.
+    pub fn exchange(&mut self, call: &Call) -> Outcome<Answer> {
+        let answer = self.exchange_unjudged(call)?;
+        if !answer.message.body.is_empty() && answer.message.content_type() == "application/soap+xml" {
+            schema::check(&answer.message.body)
+                .map_err(|errors| self.failed("a message that the official schemas allow", errors.join("; ")))?;
+        }
+        Ok(answer)
+    }
+
+    /// Like [`exchange`](Self::exchange), but takes an answer that the schemas do not allow.
+    ///
+    /// # Errors
+    /// No answer.
+    pub fn exchange_unjudged(&mut self, call: &Call) -> Outcome<Answer> {
+        if self.is_interrupted() {
+            return Err(Stop::Interrupted);
+        }
+        let text = call.text();
+        if call.is_judged() {
+            schema::check(text.as_bytes())
+                .map_err(|errors| self.failed("a request of ours that the schemas allow", errors.join("; ")))?;
+        }
+        let start = Instant::now();
+        let to = call.address(self.device).unwrap_or_default();
+        let result = call.send(self.device);
+        let (status, response) = match &result {
+            Ok(answer) => (answer.status.to_string(), answer.text()),
+            Err(error) => (format!("{error:#}"), String::new()),
+        };
+        self.record(to, &text, status, &response, start);
+        result.map_err(|error| self.failed("an HTTP answer", format!("{error:#}")))
+    }
+
+    /// Keeps a message and its answer for the report.
+    pub fn record(&mut self, to: String, request: &str, status: String, response: &str, start: Instant) {
+        let (request, response) = (kept(request), kept(response));
+        let exchange = Exchange { step: self.step.clone(), to, request, status, response, took: start.elapsed() };
+        self.messages.push(exchange);
+    }
+
+    /// When the case is over, however it ends, sends this. Later ones are sent first.
+    pub fn afterwards(&mut self, body: impl Into<String>) {
+        let body = body.into();
+        self.afterwards_do(move |test| test.ask(body).map(drop));
+    }
+
+    /// When the case is over, however it ends, does this.
+    pub fn afterwards_do(&mut self, undo: impl FnOnce(&mut Test<'_>) -> Outcome + 'static) {
+        self.undo.push(Box::new(undo));
+    }
+
+    /// Waits until one of these configurations is free of other cases, and says which; it is held until the case is over or
+    /// [puts back](Self::put_back). Who needs a video encoder and an audio encoder claims them in this order, so that no two
+    /// cases wait for each other.
+    ///
+    /// # Errors
+    /// There are none.
+    pub fn claim(&mut self, tokens: &[String]) -> Outcome<String> {
+        let claimed = self.some(self.device.claim(tokens), "a configuration")?;
+        self.claimed.push(claimed.clone());
+        Ok(claimed)
+    }
+
+    /// Puts back what has been changed so far, and lets others have what was claimed.
+    ///
+    /// # Errors
+    /// Something could not be put back; the rest was.
+    pub fn put_back(&mut self) -> Outcome {
+        let (step, undoing) = (self.step.clone(), self.undoing);
+        self.undoing = true;
+        let mut outcome = Ok(());
+        while let Some(undo) = self.undo.pop() {
+            "clean-up".clone_into(&mut self.step);
+            if let Err(stop) = undo(self) {
+                self.notes.push(format!("not put back: {stop}"));
+                outcome = Err(stop);
+            }
+        }
+        for held in self.claimed.drain(..) {
+            self.device.release(&held);
+        }
+        (self.step, self.undoing) = (step, undoing);
+        outcome
+    }
+
+    /// Puts everything back, and hands over what is to be told. What cannot be put back is an error.
+    pub fn finish(mut self) -> (Outcome, Traces) {
+        let outcome = self.put_back();
+        (outcome, Traces { steps: self.steps, notes: self.notes, messages: self.messages })
+    }
+
+    /// The step that the case is at.
+    pub fn current_step(&self) -> &str {
+        &self.step
+    }
+}
+
+/// A message as the report shows it: without passwords, and not too long.
+fn kept(message: &str) -> String {
+    let mut text = message.to_owned();
+    let mut from = 0;
+    while let Some(open) = text[from..].find("Password>").map(|at| from + at + "Password>".len()) {
+        let Some(length) = text[open..].find('<') else { break };
+        text.replace_range(open..open + length, "***");
+        // Behind the closing tag.
+        from = (open + 3).min(text.len());
+        from += text[from..].find('>').map_or(0, |at| at + 1);
+    }
+    match text.char_indices().nth(MOST_KEPT) {
+        Some((end, _)) => format!("{}… ({} bytes in all)", &text[..end], text.len()),
+        None => text,
+    }
+}
+
+fn short(text: &str) -> String {
+    text.chars().take(300).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_are_not_kept() {
+        let message = "<a><tt:Password>secret</tt:Password><tt:Password>other</tt:Password></a>";
+        assert_eq!(kept(message), "<a><tt:Password>***</tt:Password><tt:Password>***</tt:Password></a>");
+        assert!(kept(&"x".repeat(MOST_KEPT + 1)).ends_with("(20001 bytes in all)"));
+    }
+}
