@@ -34,6 +34,13 @@ impl MonoTime {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }
 
+    /// How long it is to the next whole second of the clock. Whatever is looked after once a second is looked after then: on an
+    /// idle core waking up costs more than the looking.
+    pub fn to_next_second(self) -> Duration {
+        const SECOND: u64 = 1_000_000_000;
+        Duration::from_nanos(SECOND - self.0 % SECOND)
+    }
+
     /// Signed distance from `other` in nanoseconds.
     pub fn nanos_from(self, other: Self) -> i64 {
         self.0.wrapping_sub(other.0) as i64

@@ -12,7 +12,6 @@ use std::{
     pin::Pin,
     sync::{Arc, Mutex},
     task::{Context, Poll},
-    time::Duration,
 };
 
 use futures_util::future::BoxFuture;
@@ -62,9 +61,6 @@ pub(super) struct Connection<C> {
 /// of good will builds up fits: a description is one or two KiB.
 const MOST_ANSWERS: usize = 32 << 10;
 const READ_CHUNK: usize = 2048;
-/// How often sessions and deadlines are looked after. All connections do so at the same moments of the clock: on an idle core
-/// waking up costs more than the looking.
-const TICK_NANOS: u64 = 1_000_000_000;
 
 /// What comes whatever the client does. It stays registered from one wait to the next: a viewer waits twice for each unit.
 struct Interrupts {
@@ -306,7 +302,7 @@ impl Interrupts {
         let mut waiting = shutdown.clone();
         // Where the sender is gone, the server is too.
         let shutting_down = async move { drop(waiting.changed().await) };
-        Self { tick: Box::pin(sleep(to_tick(now))), shutdown, shutting_down: Box::pin(shutting_down) }
+        Self { tick: Box::pin(sleep(now.to_next_second())), shutdown, shutting_down: Box::pin(shutting_down) }
     }
 
     fn is_tick(&self) -> bool {
@@ -314,7 +310,7 @@ impl Interrupts {
     }
 
     fn next_tick(&mut self, now: MonoTime) {
-        self.tick.as_mut().reset(Instant::now() + to_tick(now));
+        self.tick.as_mut().reset(Instant::now() + now.to_next_second());
     }
 
     fn is_shutdown(&self) -> bool {
@@ -328,12 +324,6 @@ impl Interrupts {
             () = &mut self.shutting_down, if !closing => Woken::Shutdown,
         }
     }
-}
-
-/// How long it is to the next tick.
-fn to_tick(now: MonoTime) -> Duration {
-    let since_last = now.as_nanos() % TICK_NANOS;
-    Duration::from_nanos(TICK_NANOS - since_last)
 }
 
 /// Starts the tracks of a session that go by UDP, now that the answer to PLAY is on its way.

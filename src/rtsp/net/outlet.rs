@@ -76,7 +76,8 @@ pub(super) struct Registration {
 }
 
 const REPORT_INTERVAL: Duration = Duration::from_secs(5);
-const REPORT_TICK: Duration = Duration::from_millis(500);
+/// Reports that become due so soon go with those that are due.
+const REPORT_SLACK: Duration = Duration::from_millis(500);
 /// What a viewer is sent within a millisecond at most (design section 5 allows twice as much): a default receive buffer holds
 /// some ninety packets, and the viewer may have looked after it two milliseconds ago.
 const BURST: usize = 32 << 10;
@@ -378,15 +379,17 @@ async fn catch_up(shared: Arc<Shared>, id: u64, mut cursor: Cursor) {
     }
 }
 
-/// Sends the reports that are due.
+/// Sends the reports that are due, once a second.
 async fn report(shared: Arc<Shared>) {
-    let mut tick = tokio::time::interval(REPORT_TICK);
     loop {
-        tick.tick().await;
+        tokio::time::sleep(shared.clock.mono().to_next_second()).await;
         let now = shared.clock.mono();
         let due: Vec<_> = {
             let mut viewers = shared.viewers();
-            let due = viewers.all.iter_mut().filter(|viewer| viewer.next_report.is_some_and(|next| next <= now));
+            let due = viewers
+                .all
+                .iter_mut()
+                .filter(|viewer| viewer.next_report.is_some_and(|next| next <= now + REPORT_SLACK));
             due.map(|viewer| {
                 viewer.next_report = Some(now + REPORT_INTERVAL);
                 viewer.rtcp

@@ -39,7 +39,6 @@ pub struct RtspServer {
 }
 
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 
 impl RtspServer {
     /// Makes the front; [`listen`](Self::listen) serves a listener.
@@ -78,9 +77,8 @@ impl RtspServer {
 
     /// Ends the sessions that their clients forgot, until it is dropped.
     pub async fn sweep(self: Arc<Self>) {
-        let mut interval = tokio::time::interval(SWEEP_INTERVAL);
         loop {
-            interval.tick().await;
+            tokio::time::sleep(self.context.clock.mono().to_next_second()).await;
             for id in self.context.registry.sweep(self.context.clock.mono()) {
                 tracing::info!(session = id.as_str(), "the session expired");
             }
