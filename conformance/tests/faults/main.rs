@@ -1,0 +1,151 @@
+//! The judge must be able to fail: a proxy makes the device faulty in one way at a time, and the judge has to find just that.
+//!
+//! `faults.toml` says what is wrong, which cases must say so, in which words, and which others fail for want of what is
+//! broken. `BELVEDERE_FAULT='media2-*'` in the environment runs only faults of such names, and prints what was found.
+
+mod proxy;
+mod rtp;
+mod rtsp;
+mod rule;
+mod soap;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    env,
+    net::SocketAddr,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, anyhow, ensure};
+use belvedere_conformance::{
+    device::Device,
+    feature,
+    runner::{self, Progress},
+    table::{self, Row},
+    verdict::{Report, Verdict},
+};
+use belvedere_harness::{
+    Server,
+    server::{PASSWORD, USER},
+};
+use proxy::Proxy;
+use rule::{Fault, Rule};
+use wildmatch::WildMatch;
+
+/// How many faults are tried at a time, each on a server of its own.
+const WORKERS: usize = 4;
+/// How long all faults may take together.
+const PATIENCE: Duration = Duration::from_secs(180);
+
+#[test]
+fn each_fault_is_found_by_the_cases_that_must_find_it() -> Result<()> {
+    let start = Instant::now();
+    let only = env::var("BELVEDERE_FAULT").ok();
+    let chosen = |name: &str| only.as_ref().is_none_or(|pattern| WildMatch::new(pattern).matches(name));
+    let faults: Vec<(String, Fault)> = rule::table()?.into_iter().filter(|(name, _)| chosen(name)).collect();
+    let rows = table::rows().map_err(|error| anyhow!(error))?;
+    let complaints = Mutex::new(Vec::new());
+    let next = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        for _ in 0..WORKERS.min(faults.len()) {
+            scope.spawn(|| {
+                while let Some((name, fault)) = faults.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let found = tried(fault, &rows, only.is_some()).unwrap_or_else(|error| vec![format!("{error:#}")]);
+                    let found = found.into_iter().map(|complaint| format!("{name} ({}): {complaint}", fault.what));
+                    complaints.lock().unwrap_or_else(PoisonError::into_inner).extend(found);
+                }
+            });
+        }
+    });
+    let complaints = complaints.into_inner().unwrap_or_else(PoisonError::into_inner);
+    ensure!(complaints.is_empty(), "{} complaints\n{}", complaints.len(), complaints.join("\n"));
+    ensure!(start.elapsed() < PATIENCE, "{:?} for {} faults", start.elapsed(), faults.len());
+    Ok(())
+}
+
+/// The same cases through the same proxy.
+#[test]
+fn without_a_fault_nothing_is_found() -> Result<()> {
+    let faults = rule::table()?;
+    let named: BTreeSet<&String> =
+        faults.values().flat_map(|fault| fault.fails.keys().chain(fault.follows.keys())).collect();
+    let mut rows = table::rows().map_err(|error| anyhow!(error))?;
+    rows.retain(|row| named.contains(&row.id));
+    ensure!(rows.len() == named.len(), "faults.toml names cases that there are not");
+    let reports = judged(&Server::pattern()?, Vec::new(), &rows)?;
+    let not_passed: Vec<String> = reports.iter().filter(|report| report.verdict != Verdict::Passed).map(told).collect();
+    ensure!(not_passed.is_empty(), "{}", not_passed.join("\n"));
+    Ok(())
+}
+
+#[test]
+fn there_are_sixty_faults_of_all_kinds() -> Result<()> {
+    let faults = rule::table()?;
+    ensure!(faults.len() >= 60, "{} faults", faults.len());
+    let without: Vec<_> = faults.iter().filter(|(_, fault)| fault.fails.is_empty()).map(|(name, _)| name).collect();
+    ensure!(without.is_empty(), "no case must find {without:?}");
+    Ok(())
+}
+
+/// Tries a fault, and says what is not as the table tells.
+fn tried(fault: &Fault, rows: &[Row], aloud: bool) -> Result<Vec<String>> {
+    let patterns: Vec<WildMatch> = fault.run.iter().map(|pattern| WildMatch::new(pattern)).collect();
+    let mut rows = rows.to_vec();
+    rows.retain(|row| patterns.iter().any(|pattern| pattern.matches(&row.id)));
+    // A server of its own: what a fault keeps the judge from putting back is nobody else's trouble.
+    let reports = judged(&Server::pattern()?, fault.rules.clone(), &rows)?;
+    if aloud {
+        say(&reports);
+    }
+    let by_id: BTreeMap<&str, &Report> = reports.iter().map(|report| (report.id.as_str(), report)).collect();
+    let mut complaints = Vec::new();
+    for (id, reason) in &fault.fails {
+        let report = by_id.get(id.as_str()).with_context(|| format!("{id} was not run"))?;
+        match &report.verdict {
+            Verdict::Failed(failed) if failed.to_string().contains(reason) => (),
+            _ => complaints.push(format!("\"{reason}\" expected of {}", told(report))),
+        }
+    }
+    let others = reports.iter().filter(|report| !fault.fails.contains_key(&report.id));
+    for report in others {
+        let failed = matches!(report.verdict, Verdict::Failed(_));
+        if failed != fault.follows.contains_key(&report.id) {
+            complaints.push(format!("unlike the table: {}", told(report)));
+        }
+    }
+    Ok(complaints)
+}
+
+/// What the judge says of the device behind these rules.
+fn judged(server: &Server, rules: Vec<Rule>, rows: &[Row]) -> Result<Vec<Report>> {
+    let address = |url: String| -> Result<SocketAddr> { Ok(url.rsplit_once('/').context("no address")?.1.parse()?) };
+    let proxy = Proxy::start(address(server.http()?)?, address(server.rtsp()?)?, rules)?;
+    let device = Device::new(proxy.device(), USER.into(), PASSWORD.into());
+    let (features, _) = feature::discover(&device, None);
+    let features = features.map_err(|stop| anyhow!("no device: {stop}"))?;
+    Ok(runner::run(&device, &features, rows, false, &Silent))
+}
+
+fn told(report: &Report) -> String {
+    format!("{}: {:?}", report.id, report.verdict)
+}
+
+#[expect(clippy::print_stderr, reason = "who asks for one fault wants to see what was found")]
+fn say(reports: &[Report]) {
+    for report in reports {
+        eprintln!("{} in {} ms", told(report), report.took.as_millis());
+    }
+}
+
+struct Silent;
+
+impl Progress for Silent {
+    fn begun(&self, _: &str) {}
+
+    fn over(&self, _: &Report) {}
+}
