@@ -12,7 +12,7 @@
 //! | [`runner`] | which cases run when |
 //! | [`verdict`] | what is said of them |
 //! | [`report`] | for people and for machines |
-//! | [`device`], [`soap`], [`xml`] | the device, and how one speaks with it |
+//! | [`device`], [`soap`], [`xml`], [`namespaces`] | the device, and how one speaks with it |
 
 pub mod areas;
 pub mod case;
@@ -20,6 +20,7 @@ pub mod cli;
 pub mod device;
 pub mod feature;
 pub mod gap;
+pub mod namespaces;
 pub mod report;
 pub mod runner;
 pub mod soap;

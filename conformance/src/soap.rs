@@ -11,7 +11,11 @@ use belvedere_harness::{
 };
 use sha1::{Digest as _, Sha1};
 
-use crate::{device::Device, xml::Element};
+use crate::{
+    device::Device,
+    namespaces::{Style as Namespaces, rewritten},
+    xml::Element,
+};
 
 /// SOAP 1.2.
 pub const ENV: &str = "http://www.w3.org/2003/05/soap-envelope";
@@ -36,7 +40,8 @@ pub const PREFIXES: [(&str, &str); 14] = [
 ];
 const WSSE: &str = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd";
 const WSU: &str = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd";
-const PASSWORD_DIGEST: &str =
+/// The type of a password that is a digest.
+pub const PASSWORD_DIGEST: &str =
     "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-username-token-profile-1.0#PasswordDigest";
 
 /// The namespace of a prefix of [`PREFIXES`].
@@ -55,6 +60,8 @@ pub enum Who {
     Digest(String, String),
     /// A user by WS-UsernameToken.
     Token(String, String),
+    /// Somebody by a WS-Security header that is written already.
+    Header(String),
 }
 
 /// A request.
@@ -64,6 +71,7 @@ pub struct Call {
     who: Who,
     to: Option<String>,
     judged: bool,
+    namespaces: Option<Namespaces>,
 }
 
 #[derive(Debug, Clone)]
@@ -75,7 +83,7 @@ enum Content {
 impl Call {
     /// A request with this in its body, written with the prefixes of [`PREFIXES`].
     pub fn new(body: impl Into<String>) -> Self {
-        Self { content: Content::Body(body.into()), who: Who::Owner, to: None, judged: true }
+        Self { content: Content::Body(body.into()), who: Who::Owner, to: None, judged: true, namespaces: None }
     }
 
     /// A request with an envelope of its own; for the device service unless [`to`](Self::to) says otherwise.
@@ -93,6 +101,12 @@ impl Call {
     #[must_use]
     pub fn to(self, url: impl Into<String>) -> Self {
         Self { to: Some(url.into()), ..self }
+    }
+
+    /// Declares the namespaces in another way.
+    #[must_use]
+    pub fn declaring(self, namespaces: Namespaces) -> Self {
+        Self { namespaces: Some(namespaces), ..self }
     }
 
     /// Breaks the schemas on purpose.
@@ -127,6 +141,12 @@ impl Call {
     }
 
     fn written(&self, header: &str) -> String {
+        let text = self.plainly_written(header);
+        // What is not well-formed is sent as it is.
+        self.namespaces.and_then(|style| rewritten(&text, style).ok()).unwrap_or(text)
+    }
+
+    fn plainly_written(&self, header: &str) -> String {
         match &self.content {
             Content::Envelope(envelope) => envelope.clone(),
             Content::Body(body) => {
@@ -148,12 +168,13 @@ impl Call {
         match &self.who {
             Who::Nobody => post(&url, &self.written(""), None),
             Who::Digest(user, password) => self.with_digest(device, &url, (user, password)),
-            Who::Token(user, password) => post(&url, &self.written(&token((user, password))?), None),
+            Who::Token(user, password) => post(&url, &self.written(&Token::of((user, password))?.header()), None),
+            Who::Header(header) => post(&url, &self.written(header), None),
             Who::Owner => {
                 let who = device.owner();
                 let answer = self.with_digest(device, &url, who)?;
                 if answer.challenges.is_empty() && answer.is_not_authorized() {
-                    return post(&url, &self.written(&token(who)?), None);
+                    return post(&url, &self.written(&Token::of(who)?.header()), None);
                 }
                 Ok(answer)
             }
@@ -278,19 +299,61 @@ fn post(url: &str, envelope: &str, authorization: Option<&str>) -> Result<Answer
     Answer::of(Http::ask(&format!("http://{authority}"), &request)?)
 }
 
-/// A WS-UsernameToken with a digest (UsernameToken Profile 1.0, section 3.1).
-fn token((user, password): (&str, &str)) -> Result<String> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
-    // Unlike any before it: the clock's nanoseconds and the address of a value on this stack.
-    let nonce = &Sha1::digest(format!("{} {:p}", now.as_nanos(), &now))[..16];
-    let created = utc(now);
-    let digest = Sha1::new().chain_update(nonce).chain_update(&created).chain_update(password).finalize();
-    let (user, nonce, digest) = (crate::xml::escape(user), STANDARD.encode(nonce), STANDARD.encode(digest));
-    Ok(format!(
-        "<wsse:Security xmlns:wsse=\"{WSSE}\" xmlns:wsu=\"{WSU}\"><wsse:UsernameToken>\
-         <wsse:Username>{user}</wsse:Username><wsse:Password Type=\"{PASSWORD_DIGEST}\">{digest}</wsse:Password>\
-         <wsse:Nonce>{nonce}</wsse:Nonce><wsu:Created>{created}</wsu:Created></wsse:UsernameToken></wsse:Security>"
-    ))
+/// A WS-UsernameToken (UsernameToken Profile 1.0, section 3.1).
+#[derive(Debug, Clone)]
+pub struct Token {
+    /// The user.
+    pub user: String,
+    /// The user's password.
+    pub password: String,
+    /// What makes it unlike any other; `None` to leave it out.
+    pub nonce: Option<Vec<u8>>,
+    /// When it was made; `None` to leave it out.
+    pub created: Option<String>,
+    /// The type of the password; `None` to leave it out.
+    pub kind: Option<&'static str>,
+    /// Whether the password stands there as it is, and not as a digest.
+    pub plain: bool,
+}
+
+impl Token {
+    /// A token as it has to be, made now.
+    ///
+    /// # Errors
+    /// The clock is before 1970.
+    pub fn of((user, password): (&str, &str)) -> Result<Self> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
+        // Unlike any before it: the clock's nanoseconds and the address of a value on this stack.
+        let nonce = Sha1::digest(format!("{} {:p}", now.as_nanos(), &now))[..16].to_vec();
+        Ok(Self {
+            user: user.into(),
+            password: password.into(),
+            nonce: Some(nonce),
+            created: Some(utc(now)),
+            kind: Some(PASSWORD_DIGEST),
+            plain: false,
+        })
+    }
+
+    /// The header with it. The digest is over what is there, as the profile has it.
+    pub fn header(&self) -> String {
+        let escape = crate::xml::escape;
+        let nonce = self.nonce.as_deref().unwrap_or_default();
+        let created = self.created.as_deref().unwrap_or_default();
+        let digest = Sha1::new().chain_update(nonce).chain_update(created).chain_update(&self.password).finalize();
+        let password = if self.plain { escape(&self.password) } else { STANDARD.encode(digest) };
+        let kind = self.kind.map(|kind| format!(" Type=\"{kind}\"")).unwrap_or_default();
+        let nonce = self.nonce.as_ref().map(|nonce| format!("<wsse:Nonce>{}</wsse:Nonce>", STANDARD.encode(nonce)));
+        let created = self.created.as_ref().map(|created| format!("<wsu:Created>{created}</wsu:Created>"));
+        format!(
+            "<wsse:Security xmlns:wsse=\"{WSSE}\" xmlns:wsu=\"{WSU}\"><wsse:UsernameToken>\
+             <wsse:Username>{}</wsse:Username><wsse:Password{kind}>{password}</wsse:Password>{}{}\
+             </wsse:UsernameToken></wsse:Security>",
+            escape(&self.user),
+            nonce.unwrap_or_default(),
+            created.unwrap_or_default()
+        )
+    }
 }
 
 /// Time since 1970 as `2026-01-31T23:59:59Z`.

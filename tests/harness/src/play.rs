@@ -5,6 +5,7 @@ use std::process::{Command, Output};
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
+use tempfile::NamedTempFile;
 
 use crate::code_row::{Band, Code};
 use crate::rtsp::{Media, Transport};
@@ -148,18 +149,35 @@ pub fn picture(bytes: &[u8]) -> Result<(u64, u64)> {
 
 /// Decodes the units that a raw session received.
 pub fn codes_of_units(media: &Media, units: &[Unit]) -> Result<Vec<Code>> {
+    codes_of_file(&file_of_units(media, units)?.path().to_string_lossy())
+}
+
+/// Decodes the units that a raw session received, and gives width and height of each picture. The first must be a key frame.
+pub fn sizes_of_units(media: &Media, units: &[Unit]) -> Result<Vec<(u64, u64)>> {
+    let file = file_of_units(media, units)?;
+    let mut command = client("ffprobe");
+    command.args(["-v", "error", "-select_streams", "v:0", "-show_entries", "frame=width,height", "-of", "json"]);
+    let output = run(command.arg(file.path()))?;
+    silent(&output, "ffprobe")?;
+    let found: Value = serde_json::from_slice(&output.stdout)?;
+    let frames = found["frames"].as_array().context("no frames")?;
+    let side = |frame: &Value, name: &str| frame[name].as_u64().with_context(|| format!("no {name}: {frame}"));
+    frames.iter().map(|frame| Ok((side(frame, "width")?, side(frame, "height")?))).collect()
+}
+
+/// Writes units into a file that ffmpeg knows by its name.
+fn file_of_units(media: &Media, units: &[Unit]) -> Result<NamedTempFile> {
     let ending = match media.encoding.as_str() {
-        "H264" => "h264",
-        "H265" => "hevc",
-        "JPEG" => "mjpeg",
+        "H264" => ".h264",
+        "H265" => ".hevc",
+        "JPEG" => ".mjpeg",
         other => bail!("{other} is no video codec"),
     };
-    let directory = tempfile::tempdir()?;
-    let path = directory.path().join(format!("units.{ending}"));
+    let file = tempfile::Builder::new().suffix(ending).tempfile()?;
     let mut bytes = units::parameter_sets(media)?;
     units.iter().for_each(|unit| bytes.extend(&unit.bytes));
-    fs::write(&path, bytes)?;
-    codes_of_file(&path.to_string_lossy())
+    fs::write(&file, bytes)?;
+    Ok(file)
 }
 
 /// Decodes sound that a raw session received to samples of 16 bits at the medium's clock rate, one channel.

@@ -110,13 +110,26 @@ pub struct Client {
     cseq: u32,
     /// The session, once there is one; sent with every request.
     pub session: Option<String>,
+    /// What was said, if anybody wants to know: requests as they were sent and answers as they came.
+    pub transcript: Option<Vec<Said>>,
+}
+
+/// A message of a conversation.
+#[derive(Debug, Clone)]
+pub struct Said {
+    /// Whether the client said it.
+    pub by_client: bool,
+    /// The message, without the base64 of a tunnel.
+    pub text: String,
+    /// When.
+    pub at: Instant,
 }
 
 impl Client {
     /// Connects to the host of an address like `rtsp://user:password@host:port/path`.
     pub fn connect(url: &str) -> Result<Self> {
         let (_, host, _) = split(url)?;
-        let address = host.to_socket_addrs()?.next().context("no address")?;
+        let address = with_port(host, 554).to_socket_addrs()?.next().context("no address")?;
         Self::over(url, TcpStream::connect_timeout(&address, PATIENCE)?)
     }
 
@@ -151,6 +164,7 @@ impl Client {
             nonce_count: 0,
             cseq: 0,
             session: None,
+            transcript: None,
         })
     }
 
@@ -234,8 +248,16 @@ impl Client {
         for (name, value) in headers.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("CSeq")) {
             text += &format!("{name}: {value}\r\n");
         }
-        self.send_raw(format!("{text}\r\n").as_bytes())?;
+        text += "\r\n";
+        self.send_raw(text.as_bytes())?;
+        self.said(true, text);
         Ok(cseq)
+    }
+
+    fn said(&mut self, by_client: bool, text: String) {
+        if let Some(transcript) = &mut self.transcript {
+            transcript.push(Said { by_client, text, at: Instant::now() });
+        }
     }
 
     /// Sends bytes as they are, or in base64 if this is a tunnel.
@@ -333,7 +355,8 @@ impl Client {
             return Ok(None);
         }
         response.body = String::from_utf8(bytes[head + 4..end].to_vec())?;
-        self.received.drain(..end);
+        let text = String::from_utf8_lossy(&self.received.drain(..end).collect::<Vec<_>>()).into_owned();
+        self.said(false, text);
         Ok(Some(Item::Response(response)))
     }
 
@@ -442,6 +465,13 @@ pub(crate) fn split(url: &str) -> Result<(Option<&str>, &str, &str)> {
     })
 }
 
+/// A host with its port, or with this one if it names none.
+pub(crate) fn with_port(host: &str, port: u16) -> String {
+    let has_port = host.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+    // The last group of a bare IPv6 address stands before a bracket, so it is no number.
+    if has_port { host.to_owned() } else { format!("{host}:{port}") }
+}
+
 fn parse_head(head: &str) -> Result<Response> {
     let mut lines = head.split("\r\n");
     let status_line = lines.next().unwrap_or_default();
@@ -512,15 +542,26 @@ mod tests {
     }
 
     #[test]
+    fn a_port_may_be_left_out() {
+        for (host, full) in [("h", "h:554"), ("h:80", "h:80"), ("[::1]", "[::1]:554"), ("[::1]:80", "[::1]:80")] {
+            assert_eq!(with_port(host, 554), full);
+        }
+    }
+
+    #[test]
     fn frames_and_responses_are_told_apart() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("rtsp://u:p@{}/cam", listener.local_addr().unwrap());
         let mut client = Client::connect(&url).unwrap();
+        client.transcript = Some(Vec::new());
         let (mut server, _) = listener.accept().unwrap();
         server.write_all(b"$\x01\0\x02ab$\0\0\x01").unwrap();
         server.write_all(b"cRTSP/1.0 404 Not Found\r\ncseq: 1\r\nContent-Length: 2\r\n\r\nhi").unwrap();
         let response = client.exchange("OPTIONS", "*", &[]).unwrap();
         assert_eq!((response.status, response.body.as_str()), (404, "hi"));
+        let said = client.transcript.take().unwrap();
+        assert_eq!(said[0].text, "OPTIONS * RTSP/1.0\r\nCSeq: 1\r\n\r\n");
+        assert!(said[0].by_client && !said[1].by_client && said[1].text.ends_with("\r\n\r\nhi"));
         let now = Instant::now();
         assert_eq!(client.frame(now).unwrap(), Some(Frame { channel: 1, data: b"ab".to_vec() }));
         assert_eq!(client.frame(now).unwrap().map(|frame| frame.channel), Some(0));

@@ -1,6 +1,8 @@
-//! Access units out of RTP packets: RFC 6184 (H.264), RFC 7798 (H.265), RFC 2435 (JPEG), RFC 3640 (AAC), G.711.
+//! Access units out of RTP packets: RFC 6184 (H.264), RFC 7798 (H.265), RFC 2435 (JPEG), RFC 3640 and 6416 (AAC), G.711.
 //!
 //! Written from the RFCs for judging what the server packs; each unit comes out in a form that ffmpeg reads from a file.
+
+use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, bail, ensure};
 use base64::Engine as _;
@@ -30,9 +32,13 @@ pub fn assemble(media: &Media, packets: &[Packet]) -> Result<Vec<Unit>> {
         "MPEG4-GENERIC" => {
             packets.iter().map(|packet| aac(media, packet)).collect::<Result<Vec<_>>>().map(|units| units.concat())
         }
+        "MP4A-LATM" => latm(media, packets),
         "H264" => pictures(packets, nal_units_h264),
         "H265" => pictures(packets, nal_units_h265),
-        "JPEG" => pictures(packets, |packets| Ok((jpeg(packets)?, Vec::new()))),
+        "JPEG" => {
+            let mut tables = BTreeMap::new();
+            pictures(packets, |packets| Ok((jpeg(packets, &mut tables)?, Vec::new())))
+        }
         other => bail!("no depayloader for {other}"),
     }
 }
@@ -56,7 +62,7 @@ pub fn parameter<'a>(media: &'a Media, name: &str) -> Option<&'a str> {
 }
 
 /// Cuts packets into pictures at the marker bit (RT-8); a picture has one RTP time.
-fn pictures(packets: &[Packet], unpack: impl Fn(&[Packet]) -> Result<(Vec<u8>, Vec<u8>)>) -> Result<Vec<Unit>> {
+fn pictures(packets: &[Packet], mut unpack: impl FnMut(&[Packet]) -> Result<(Vec<u8>, Vec<u8>)>) -> Result<Vec<Unit>> {
     let first = packets.first().map(|packet| packet.time);
     // The first picture is whole only if the one before was seen to end; a session that has just begun starts with one.
     let mut units = Vec::new();
@@ -140,13 +146,37 @@ fn fragment(start: bool, header: &[u8], kind: u8, rest: &[u8], out: &mut AnnexB)
     Ok(())
 }
 
+/// What an AudioSpecificConfig of AAC-LC says (ISO/IEC 14496-3, section 1.6.2.1).
+#[derive(Debug, Clone, Copy)]
+struct AacConfig {
+    rate: u16,
+    channels: u16,
+}
+
+/// Samples of an AAC frame.
+const AAC_SAMPLES: u32 = 1024;
+
+impl AacConfig {
+    /// Reads its first 16 bits.
+    fn of(bits: u16) -> Result<Self> {
+        let (object, rate, channels) = (bits >> 11, bits >> 7 & 0xf, bits >> 3 & 0xf);
+        ensure!(object == 2, "AAC object type {object}, not LC");
+        Ok(Self { rate, channels })
+    }
+
+    /// A frame with an ADTS header.
+    fn adts(self, frame: &[u8]) -> Vec<u8> {
+        let length = (frame.len() + 7) as u64;
+        let fields = (0xfff1_u64 << 40) | (1 << 38) | (u64::from(self.rate) << 34) | (u64::from(self.channels) << 30);
+        let fields = fields | length << 13 | 0x7ff << 2;
+        [&fields.to_be_bytes()[1..], frame].concat()
+    }
+}
+
 /// AAC-hbr: AU headers of 16 bits, then the frames; each gets an ADTS header.
 fn aac(media: &Media, packet: &Packet) -> Result<Vec<Unit>> {
-    const SAMPLES: u32 = 1024;
     let config = parameter(media, "config").context("no config")?;
-    let config = u16::from_str_radix(config.get(..4).context("short config")?, 16)?;
-    let (object, rate, channels) = (config >> 11, config >> 7 & 0xf, config >> 3 & 0xf);
-    ensure!(object == 2, "AAC object type {object}, not LC");
+    let config = AacConfig::of(u16::from_str_radix(config.get(..4).context("short config")?, 16)?)?;
     let payload = &packet.payload;
     let bits = usize::from(u16::from_be_bytes([*payload.first().context("empty")?, *payload.get(1).context("empty")?]));
     ensure!(bits > 0 && bits.is_multiple_of(16), "AU headers of {bits} bits");
@@ -155,60 +185,147 @@ fn aac(media: &Media, packet: &Packet) -> Result<Vec<Unit>> {
     for (index, header) in (0..).zip(payload[2..2 + bits / 8].chunks_exact(2)) {
         let size = usize::from(u16::from_be_bytes([header[0], header[1]]) >> 3);
         ensure!(size <= data.len(), "a frame of {size} bytes, {} left", data.len());
-        let length = (size + 7) as u32;
-        let fields = (0xfff1_u64 << 40) | (1 << 38) | (u64::from(rate) << 34) | (u64::from(channels) << 30);
-        let fields = fields | u64::from(length) << 13 | 0x7ff << 2;
-        let mut bytes = fields.to_be_bytes()[1..].to_vec();
-        debug_assert_eq!(bytes.len(), 7);
-        bytes.extend(&data[..size]);
-        units.push(Unit { time: packet.time.wrapping_add(index * SAMPLES), bytes, types: Vec::new() });
+        let time = packet.time.wrapping_add(index * AAC_SAMPLES);
+        units.push(Unit { time, bytes: config.adts(&data[..size]), types: Vec::new() });
         data = &data[size..];
     }
     ensure!(data.is_empty(), "{} bytes after the last frame", data.len());
     Ok(units)
 }
 
-/// Rebuilds a JPEG file from its packets (RFC 2435 section 3 and appendix B).
-fn jpeg(packets: &[Packet]) -> Result<Vec<u8>> {
-    let head = &packets[0].payload;
-    ensure!(head.len() > 12, "short JPEG header");
-    let (kind, q) = (head[4], head[5]);
-    ensure!(kind <= 1, "JPEG type {kind}: neither 4:2:2 nor 4:2:0 without restart markers");
-    ensure!(q >= 128, "Q {q}: tables expected in the first packet (PL-5)");
-    let length = usize::from(u16::from_be_bytes([head[10], head[11]]));
-    ensure!(length == 128 && head.len() > 12 + length, "quantization tables of {length} bytes");
-    let tables = &head[12..12 + length];
-    let mut file = vec![0xff, 0xd8];
-    for (index, table) in (0..).zip(tables.chunks_exact(64)) {
-        file.extend([0xff, 0xdb, 0, 67, index]);
-        file.extend(table);
+/// LATM (RFC 6416 section 6): each element is a length and a frame; what the frames are stands in the SDP.
+fn latm(media: &Media, packets: &[Packet]) -> Result<Vec<Unit>> {
+    ensure!(parameter(media, "cpresent") == Some("0"), "LATM with its configuration in the stream (cpresent)");
+    let config = parameter(media, "config").context("no config")?;
+    let config = u64::from_str_radix(config.get(..12).unwrap_or(config), 16)? << (48 - 4 * config.len().min(12));
+    // StreamMuxConfig: version 0, one time frame, one sub-frame, one program, one layer; then AudioSpecificConfig.
+    ensure!(config >> 33 == 0b010_0000_0000_0000, "a LATM configuration of more than one frame or layer");
+    let config = AacConfig::of((config >> 17) as u16)?;
+    let mut units = Vec::new();
+    let mut element = Vec::new();
+    for packet in packets {
+        element.extend(&packet.payload);
+        if packet.marker {
+            let filling = element.iter().take_while(|byte| **byte == 255).count();
+            let length = 255 * filling + usize::from(*element.get(filling).context("an element without a length")?);
+            let frame = element.get(filling + 1..=filling + length).context("a LATM element cut short")?;
+            units.push(Unit { time: packet.time, bytes: config.adts(frame), types: Vec::new() });
+            element.clear();
+        }
     }
-    let (width, height) = (u16::from(head[6]) * 8, u16::from(head[7]) * 8);
-    file.extend([0xff, 0xc0, 0, 17, 8]);
-    file.extend(height.to_be_bytes());
-    file.extend(width.to_be_bytes());
-    file.extend([3, 1, if kind == 0 { 0x21 } else { 0x22 }, 0, 2, 0x11, 1, 3, 0x11, 1]);
-    for (class, counts, values) in HUFFMAN {
-        file.extend([0xff, 0xc4]);
-        file.extend((19 + values.len() as u16).to_be_bytes());
-        file.push(class);
-        file.extend(counts);
-        file.extend(values);
+    Ok(units)
+}
+
+/// Rebuilds a JPEG file from its packets (RFC 2435 section 3 and appendix B). `known` has the quantization tables that came
+/// before, by their Q.
+fn jpeg(packets: &[Packet], known: &mut BTreeMap<u8, Vec<u8>>) -> Result<Vec<u8>> {
+    let head = &packets[0].payload;
+    ensure!(head.len() > 8, "short JPEG header");
+    let (kind, q) = (head[4], head[5]);
+    ensure!(kind & 0x3f <= 1 && kind < 128, "JPEG type {kind}: neither 4:2:2 nor 4:2:0");
+    let restarts = kind & 0x40 != 0;
+    let main = if restarts { 12 } else { 8 };
+    let (tables, start) = jpeg_tables(head, main, q, known)?;
+    let segments = jpeg_segments(packets[0].extension.as_ref())?;
+    let mut file = vec![0xff, 0xd8];
+    file.extend(segments.values().flatten());
+    if !segments.contains_key(&0xdb) {
+        for (index, table) in (0..).zip(tables.chunks_exact(64)) {
+            file.extend([0xff, 0xdb, 0, 67, index]);
+            file.extend(table);
+        }
+    }
+    if restarts && !segments.contains_key(&0xdd) {
+        file.extend([0xff, 0xdd, 0, 4, head[8], head[9]]);
+    }
+    if !segments.contains_key(&0xc0) {
+        let (width, height) = (u16::from(head[6]) * 8, u16::from(head[7]) * 8);
+        ensure!(width > 0 && height > 0, "a picture of {width}x{height} without a header extension that says more");
+        let chroma = u8::from(tables.len() > 64);
+        file.extend([0xff, 0xc0, 0, 17, 8]);
+        file.extend(height.to_be_bytes());
+        file.extend(width.to_be_bytes());
+        file.extend([3, 1, if kind & 0x3f == 0 { 0x21 } else { 0x22 }, 0, 2, 0x11, chroma, 3, 0x11, chroma]);
+    }
+    if !segments.contains_key(&0xc4) {
+        for (class, counts, values) in HUFFMAN {
+            file.extend([0xff, 0xc4]);
+            file.extend((19 + values.len() as u16).to_be_bytes());
+            file.push(class);
+            file.extend(counts);
+            file.extend(values);
+        }
     }
     file.extend([0xff, 0xda, 0, 12, 3, 1, 0, 2, 0x11, 3, 0x11, 0, 63, 0]);
     let scan = file.len();
     for packet in packets {
         let payload = &packet.payload;
-        ensure!(payload.len() > 8, "short JPEG header");
+        ensure!(payload.len() > main, "short JPEG header");
         let offset = u32::from_be_bytes([0, payload[1], payload[2], payload[3]]) as usize;
         ensure!(offset == file.len() - scan, "fragment offset {offset}, {} expected", file.len() - scan);
-        file.extend(&payload[if offset == 0 { 12 + length } else { 8 }..]);
+        file.extend(payload.get(if offset == 0 { start } else { main }..).context("a JPEG packet cut short")?);
     }
     if !file.ends_with(&[0xff, 0xd9]) {
         file.extend([0xff, 0xd9]);
     }
     Ok(file)
 }
+
+/// The quantization tables of a picture, and where its scan starts in the first packet (RFC 2435 sections 3.1.8 and 4.2).
+fn jpeg_tables(head: &[u8], main: usize, q: u8, known: &mut BTreeMap<u8, Vec<u8>>) -> Result<(Vec<u8>, usize)> {
+    if q < 128 {
+        ensure!((1..=99).contains(&q), "Q {q} is reserved");
+        let factor = if q < 50 { 5000 / u32::from(q) } else { 200 - 2 * u32::from(q) };
+        let scaled = |value: &u8| ((u32::from(*value) * factor + 50) / 100).clamp(1, 255) as u8;
+        return Ok((QUANTIZATION.iter().flatten().map(scaled).collect(), main));
+    }
+    ensure!(head.len() >= main + 4, "short quantization header");
+    let length = usize::from(u16::from_be_bytes([head[main + 2], head[main + 3]]));
+    if length == 0 {
+        let tables = known.get(&q).filter(|_| q != 255);
+        return Ok((tables.with_context(|| format!("no quantization tables for Q {q}"))?.clone(), main + 4));
+    }
+    ensure!(head[main + 1] == 0 && [64, 128].contains(&length), "quantization tables of {length} bytes");
+    let tables = head.get(main + 4..main + 4 + length).context("quantization tables cut short")?.to_vec();
+    known.insert(q, tables.clone());
+    Ok((tables, main + 4 + length))
+}
+
+/// The marker segments in the header extension that ONVIF allows (Streaming Specification, section 5.1.4.1): each with its
+/// marker and its length, by the second byte of the marker.
+pub fn jpeg_segments(extension: Option<&(u16, Vec<u8>)>) -> Result<BTreeMap<u8, Vec<u8>>> {
+    let mut segments: BTreeMap<u8, Vec<u8>> = BTreeMap::new();
+    let Some((0xffd8, content)) = extension else { return Ok(segments) };
+    let mut rest = content.as_slice();
+    // Filled up with 0xff, which may stand before any marker.
+    while rest.iter().any(|byte| *byte != 0xff) {
+        ensure!(rest.len() >= 4 && rest[0] == 0xff, "no marker in the JPEG extension: {rest:02x?}");
+        if rest[1] == 0xff {
+            rest = &rest[1..];
+            continue;
+        }
+        let end = 2 + usize::from(u16::from_be_bytes([rest[2], rest[3]]));
+        let segment = rest.get(..end).filter(|_| end >= 4).context("a marker segment cut short")?;
+        segments.entry(rest[1]).or_default().extend(segment);
+        rest = &rest[end..];
+    }
+    Ok(segments)
+}
+
+/// The tables of ITU-T T.81 annex K.1 in zigzag order, which Q from 1 to 99 scales.
+#[rustfmt::skip]
+const QUANTIZATION: [[u8; 64]; 2] = [
+    [
+        16, 11, 12, 14, 12, 10, 16, 14, 13, 14, 18, 17, 16, 19, 24, 40, 26, 24, 22, 22, 24, 49, 35, 37, 29, 40, 58, 51,
+        61, 60, 57, 51, 56, 55, 64, 72, 92, 78, 64, 68, 87, 69, 55, 56, 80, 109, 81, 87, 95, 98, 103, 104, 103, 62, 77,
+        113, 121, 112, 100, 120, 92, 101, 103, 99,
+    ],
+    [
+        17, 18, 18, 24, 21, 24, 47, 26, 26, 47, 99, 66, 56, 66, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99,
+        99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99,
+        99, 99, 99, 99, 99, 99, 99, 99,
+    ],
+];
 
 /// The typical tables of ITU-T T.81 annex K.3, which RFC 2435 presupposes: class and index, counts per length, values.
 const HUFFMAN: [(u8, [u8; 16], &[u8]); 4] = [
@@ -334,6 +451,40 @@ mod tests {
             output.stdout
         };
         assert!(pixels(&path) == pixels(&rebuilt));
+    }
+
+    #[test]
+    fn latm_gets_a_header_too() {
+        // 16 kHz, one channel: AudioSpecificConfig 1408 behind the 15 bits of StreamMuxConfig.
+        let media = media("MP4A-LATM", "cpresent=0; config=40002810");
+        let packets = [packet(1, false, &[3, 1]), packet(1, true, &[2, 3])];
+        let units = assemble(&media, &packets).unwrap();
+        assert_eq!(units[0].bytes, [0xff, 0xf1, 0x60, 0x40, 0x01, 0x5f, 0xfc, 1, 2, 3]);
+    }
+
+    #[test]
+    fn a_jpeg_may_leave_its_tables_to_its_q() {
+        let scan = |q: u8, rest: &[u8]| [&[0, 0, 0, 0, 1, q, 8, 6], rest, &[1, 2]].concat();
+        let tables = |q: u8, rest: &[u8], known: &mut _| jpeg(&[packet(5, true, &scan(q, rest))], known);
+        let mut known = BTreeMap::new();
+        let file = tables(50, &[], &mut known).unwrap();
+        assert_eq!(file[2..11], [0xff, 0xdb, 0, 67, 0, 16, 11, 12, 14]);
+        assert!(tables(200, &[0, 0, 0, 0], &mut known).is_err(), "never seen");
+        let sent = [&[0, 0, 0, 128][..], &[7; 128]].concat();
+        assert_eq!(tables(200, &sent, &mut known).unwrap(), tables(200, &[0, 0, 0, 0], &mut known).unwrap());
+        assert!(tables(0, &[], &mut known).is_err() && tables(100, &[], &mut known).is_err());
+    }
+
+    #[test]
+    fn the_jpeg_extension_is_a_list_of_segments() {
+        let content = vec![0xff, 0xff, 0xdd, 0, 4, 1, 2, 0xff, 0xfe, 0, 2, 0xff, 0xff];
+        let segments = jpeg_segments(Some(&(0xffd8, content))).unwrap();
+        assert_eq!(segments.into_iter().collect::<Vec<_>>(), [
+            (0xdd, vec![0xff, 0xdd, 0, 4, 1, 2]),
+            (0xfe, vec![0xff, 0xfe, 0, 2])
+        ]);
+        assert!(jpeg_segments(Some(&(0xffd8, vec![0xff, 0xdd, 0, 9]))).is_err());
+        assert!(jpeg_segments(Some(&(0xffff, vec![1]))).unwrap().is_empty());
     }
 
     #[test]

@@ -1,21 +1,24 @@
 //! IP configuration, discovery, device management and security (ONVIF Base Device Test Specification).
 
-use crate::{
-    case::{Case, When::Reads, case},
-    test::Test,
-    verdict::Outcome,
-};
+use crate::case::Case;
+
+mod capabilities;
+mod clock;
+mod namespaces;
+mod restart;
+mod security;
+mod system;
+mod users;
 
 /// The cases that are written.
 pub(super) fn cases() -> Vec<Case> {
-    vec![case("DEVICE-1-1-18", Reads, service_capabilities)]
-}
-
-fn service_capabilities(t: &mut Test<'_>) -> Outcome {
-    t.step("4", "GetServiceCapabilities is answered, well formed");
-    let answer = t.ask("<tds:GetServiceCapabilities/>")?;
-    t.some(answer.at("Capabilities/Network"), "Capabilities with Network")?;
-    t.some(answer.at("Capabilities/Security"), "Capabilities with Security")?;
-    t.some(answer.at("Capabilities/System"), "Capabilities with System")?;
-    Ok(())
+    [
+        capabilities::cases(),
+        system::cases(),
+        restart::cases(),
+        users::cases(),
+        namespaces::cases(),
+        security::cases(),
+    ]
+    .concat()
 }

@@ -1,0 +1,198 @@
+//! The device's clock: what a date, a time and a time zone must be like, and how the clock is put back.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::{soap, test::Test, verdict::Outcome, xml::Element};
+
+/// Asks for the system date and time.
+pub(super) fn system_date_and_time(t: &mut Test<'_>) -> Outcome<Element> {
+    let answer = t.ask("<tds:GetSystemDateAndTime/>")?;
+    t.some(answer.at("SystemDateAndTime"), "SystemDateAndTime").cloned()
+}
+
+/// The time here, as time since 1970.
+pub(super) fn now() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
+/// `tds:UTCDateTime` for a time since 1970.
+pub(super) fn utc_date_time(since_1970: Duration) -> String {
+    let text = soap::utc(since_1970);
+    let number = |from: usize, to: usize| text[from..to].trim_start_matches('0').parse::<u32>().unwrap_or(0);
+    let (year, month, day) = (number(0, 4), number(5, 7), number(8, 10));
+    let (hour, minute, second) = (number(11, 13), number(14, 16), number(17, 19));
+    format!(
+        "<tds:UTCDateTime><tt:Time><tt:Hour>{hour}</tt:Hour><tt:Minute>{minute}</tt:Minute>\
+         <tt:Second>{second}</tt:Second></tt:Time><tt:Date><tt:Year>{year}</tt:Year><tt:Month>{month}</tt:Month>\
+         <tt:Day>{day}</tt:Day></tt:Date></tds:UTCDateTime>"
+    )
+}
+
+/// SetSystemDateAndTime. The zone and the time may be left out.
+pub(super) fn set_date_and_time(kind: &str, daylight: bool, zone: Option<&str>, utc: Option<&str>) -> String {
+    let zone = zone.map(|zone| format!("<tds:TimeZone><tt:TZ>{}</tt:TZ></tds:TimeZone>", crate::xml::escape(zone)));
+    format!(
+        "<tds:SetSystemDateAndTime><tds:DateTimeType>{kind}</tds:DateTimeType>\
+         <tds:DaylightSavings>{daylight}</tds:DaylightSavings>{}{}</tds:SetSystemDateAndTime>",
+        zone.unwrap_or_default(),
+        utc.unwrap_or_default()
+    )
+}
+
+/// Puts the clock back when the case is over: to what it was, or, if it was set by hand, to the time that it is now.
+pub(super) fn put_back_afterwards(t: &mut Test<'_>, before: &Element) {
+    let before = before.clone();
+    t.afterwards_do(move |t| t.ask(as_before(&before)).map(drop));
+}
+
+/// The request that puts the clock back.
+pub(super) fn as_before(before: &Element) -> String {
+    let kind = before.text_or_empty("DateTimeType");
+    let time = (kind == "Manual").then(|| utc_date_time(now()));
+    let daylight = before.bool_at("DaylightSavings").unwrap_or(false);
+    set_date_and_time(kind, daylight, before.text_at("TimeZone/TZ"), time.as_deref())
+}
+
+/// Demands a sound answer of GetSystemDateAndTime; the time in UTC, which it must tell if `with_utc`, since 1970.
+pub(super) fn demand_sound(t: &Test<'_>, told: &Element, with_utc: bool) -> Outcome<Option<Duration>> {
+    if let Some(zone) = told.text_at("TimeZone/TZ") {
+        t.demand(is_posix_time_zone(zone), "a TimeZone by POSIX 1003.1", zone)?;
+    }
+    for name in ["UTCDateTime", "LocalDateTime"] {
+        if let Some(time) = told.at(name) {
+            t.demand(since_1970(time).is_some(), format!("a {name} that exists"), time.to_xml())?;
+        }
+    }
+    t.demand(!with_utc || told.at("UTCDateTime").is_some(), "UTCDateTime", "none")?;
+    Ok(told.at("UTCDateTime").and_then(since_1970))
+}
+
+/// A `tt:DateTime` as time since 1970, if there is such a date and time.
+fn since_1970(time: &Element) -> Option<Duration> {
+    let number = |path: &str| time.number_at::<u64>(path);
+    let (year, month, day) = (number("Date/Year")?, number("Date/Month")?, number("Date/Day")?);
+    let (hour, minute, second) = (number("Time/Hour")?, number("Time/Minute")?, number("Time/Second")?);
+    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let months = [31, if leap { 29 } else { 28 }, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+    let length = *months.get(usize::try_from(month).ok()?.checked_sub(1)?)?;
+    // A minute may have a leap second.
+    if !(1970..=9999).contains(&year) || day == 0 || day > length || hour > 23 || minute > 59 || second > 60 {
+        return None;
+    }
+    let years = (1970..year).map(|year| if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) { 366 } else { 365 });
+    let days = years.sum::<u64>() + months.iter().take(usize::try_from(month - 1).ok()?).sum::<u64>() + day - 1;
+    Some(Duration::from_secs(((days * 24 + hour) * 60 + minute) * 60 + second))
+}
+
+/// Whether it is a time zone by POSIX 1003.1, section 8.3: `CET-1CEST,M3.5.0/2,M10.5.0/3`.
+pub(super) fn is_posix_time_zone(text: &str) -> bool {
+    // What follows a colon is for the system to define.
+    if let Some(own) = text.strip_prefix(':') {
+        return !own.is_empty();
+    }
+    let Some(rest) = after_name(text).and_then(after_offset) else { return false };
+    if rest.is_empty() {
+        return true;
+    }
+    // Daylight saving is an hour, unless an offset says otherwise.
+    let Some(rest) = after_name(rest) else { return false };
+    let rest = after_offset(rest).unwrap_or(rest);
+    let Some(rules) = rest.strip_prefix(',') else { return rest.is_empty() };
+    matches!(rules.split_once(','), Some((start, end)) if is_rule(start) && is_rule(end))
+}
+
+/// Behind a name: three letters or more, or anything in `<>`.
+fn after_name(text: &str) -> Option<&str> {
+    if let Some(quoted) = text.strip_prefix('<') {
+        let (name, rest) = quoted.split_once('>')?;
+        let allowed = |c: char| c.is_ascii_alphanumeric() || c == '+' || c == '-';
+        return (name.len() >= 3 && name.chars().all(allowed)).then_some(rest);
+    }
+    let length = text.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(text.len());
+    (length >= 3).then(|| &text[length..])
+}
+
+/// Behind an offset: `[+-]hh[:mm[:ss]]`, up to a day.
+fn after_offset(text: &str) -> Option<&str> {
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let length = digits.find(|c: char| !c.is_ascii_digit() && c != ':').unwrap_or(digits.len());
+    is_time(&digits[..length], 24).then(|| &digits[length..])
+}
+
+fn is_time(text: &str, most_hours: u32) -> bool {
+    let parts: Vec<Option<u32>> = text.split(':').map(|part| part.parse().ok().filter(|_| part.len() <= 3)).collect();
+    let within = |(index, part): (usize, &Option<u32>)| part.is_some_and(|n| n <= if index == 0 { most_hours } else { 59 });
+    parts.len() <= 3 && parts.iter().enumerate().all(within)
+}
+
+/// `Jn`, `n` or `Mm.w.d`, with a time behind a slash.
+fn is_rule(text: &str) -> bool {
+    let (date, time) = text.split_once('/').map_or((text, None), |(date, time)| (date, Some(time)));
+    let within = |text: &str, from: u32, to: u32| text.parse().is_ok_and(|n: u32| (from..=to).contains(&n));
+    let is_date = if let Some(day) = date.strip_prefix('J') {
+        within(day, 1, 365)
+    } else if let Some(month) = date.strip_prefix('M') {
+        let parts: Vec<&str> = month.split('.').collect();
+        matches!(parts[..], [month, week, day] if within(month, 1, 12) && within(week, 1, 5) && within(day, 0, 6))
+    } else {
+        within(date, 0, 365)
+    };
+    // Later editions of POSIX let the hours of a rule be up to a week, and before midnight.
+    is_date && time.is_none_or(|time| is_time(time.strip_prefix(['+', '-']).unwrap_or(time), 167))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_zones_are_those_of_posix() {
+        for good in [
+            "UTC0",
+            "GMT+00:00",
+            "CET-1CEST,M3.5.0/2,M10.5.0/3",
+            "PST8PDT,M3.2.0,M11.1.0",
+            "EST5EDT",
+            "<+0330>-3:30",
+            "IST-5:30",
+            "NZST-12:00:00NZDT-13:00:00,M10.1.0,M3.3.0",
+            "<-03>3<-02>,M3.5.0/-2,M10.5.0/-1",
+            "AAA1BBB,J60/24,300",
+            ":Europe/Paris",
+        ] {
+            assert!(is_posix_time_zone(good), "{good}");
+        }
+        for bad in [
+            "",
+            "INVALIDTIMEZONE",
+            "UTC",
+            "Europe/Paris",
+            "CE1",
+            "CET25",
+            "CET-1CEST,M3.5.0",
+            "CET-1CEST,M13.5.0,M10.5.0",
+            "CET-1CEST,M3.5.0/2,M10.5.0/3,",
+            "CET-1 CEST",
+            ":",
+        ] {
+            assert!(!is_posix_time_zone(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_time_is_written_and_read() {
+        for seconds in [0, 951_782_400, 1_798_761_599, 4_107_542_400] {
+            let time = Duration::from_secs(seconds);
+            let xml = utc_date_time(time).replace("tds:", "").replace("tt:", "");
+            assert_eq!(since_1970(&Element::parse(xml.as_bytes()).unwrap()), Some(time));
+        }
+        let of = |day: u32, hour: u32| {
+            let xml = format!(
+                "<U><Time><Hour>{hour}</Hour><Minute>0</Minute><Second>0</Second></Time>\
+                 <Date><Year>2026</Year><Month>2</Month><Day>{day}</Day></Date></U>"
+            );
+            since_1970(&Element::parse(xml.as_bytes()).unwrap()).is_some()
+        };
+        assert!(of(28, 23) && !of(29, 0) && !of(1, 24) && !of(0, 0));
+    }
+}

@@ -1,0 +1,236 @@
+//! Starting the device again, as it is and with the settings of the factory (cases DEVICE-3-1-6 to DEVICE-3-1-8).
+
+use std::{
+    collections::BTreeSet,
+    net::{TcpStream, ToSocketAddrs},
+    sync::atomic::Ordering,
+    thread,
+    time::{Duration, Instant},
+};
+
+use super::{clock, users};
+use crate::{
+    case::{Case, When::Last, case},
+    feature::Feature,
+    soap::{Call, Who, split},
+    test::{INTERRUPTED, Test},
+    verdict::{Outcome, Stop},
+    xml::{Element, escape},
+};
+
+/// How long a device may take until it goes.
+const UNTIL_AWAY: Duration = Duration::from_secs(60);
+/// How long we wait for a device that need not go.
+const UNTIL_AWAY_IF_AT_ALL: Duration = Duration::from_secs(10);
+/// How long it may take until it is there again; the official text asks 50 times, every five seconds.
+const UNTIL_BACK: Duration = Duration::from_secs(250);
+/// How long a try to reach it may take.
+const TRY: Duration = Duration::from_secs(2);
+
+pub(super) fn cases() -> Vec<Case> {
+    vec![
+        case("DEVICE-3-1-6", Last, |t| factory_default(t, "Hard")),
+        case("DEVICE-3-1-7", Last, |t| factory_default(t, "Soft")),
+        case("DEVICE-3-1-8", Last, reboot),
+    ]
+}
+
+fn reboot(t: &mut Test<'_>) -> Outcome {
+    t.step("4", "SystemReboot is answered");
+    let answer = t.ask("<tds:SystemReboot/>")?;
+    t.some(answer.at("Message"), "a Message")?;
+    t.step("5", "the device goes, and is there again");
+    wait_until_back(t, true)
+}
+
+fn factory_default(t: &mut Test<'_>, kind: &str) -> Outcome {
+    t.step("0", "what the device is set to, in order to put it back");
+    let before = Settings::of(t)?;
+    t.afterwards_do(move |t| before.put_back(t));
+    t.step("4", &format!("SetSystemFactoryDefault ({kind}) is answered"));
+    t.ask(format!(
+        "<tds:SetSystemFactoryDefault><tds:FactoryDefault>{kind}</tds:FactoryDefault></tds:SetSystemFactoryDefault>"
+    ))?;
+    t.step("5", "the device is there afterwards");
+    // A soft one may be done without a restart.
+    wait_until_back(t, kind == "Hard")
+}
+
+/// Waits until the device has gone and is there again. It is the place where a Hello is to be waited for.
+///
+/// # Errors
+/// It does not go, though it must, or it does not come back.
+pub(super) fn wait_until_back(t: &mut Test<'_>, must_go: bool) -> Outcome {
+    let start = Instant::now();
+    let until_away = if must_go { UNTIL_AWAY } else { UNTIL_AWAY_IF_AT_ALL };
+    if wait(t, until_away, |t| !is_there(t))? {
+        t.note(format!("gone after {:.1} s", start.elapsed().as_secs_f32()));
+        let back = wait(t, UNTIL_BACK, is_there)?;
+        t.demand(back, "the device again", format!("nothing for {} s", UNTIL_BACK.as_secs()))?;
+        t.note(format!("back after {:.1} s", start.elapsed().as_secs_f32()));
+    } else {
+        t.demand(!must_go, "the device starts again", format!("it went on answering for {} s", until_away.as_secs()))?;
+    }
+    t.ask("<tds:GetSystemDateAndTime/>").map(drop)
+}
+
+/// Tries until it holds; `false` if it does not within the time.
+fn wait(t: &Test<'_>, most: Duration, holds: impl Fn(&Test<'_>) -> bool) -> Outcome<bool> {
+    let start = Instant::now();
+    while start.elapsed() < most {
+        if holds(t) {
+            return Ok(true);
+        }
+        if INTERRUPTED.load(Ordering::Relaxed) {
+            return Err(Stop::Interrupted);
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    Ok(false)
+}
+
+/// Whether the device answers. An address where nobody is keeps a connection waiting for minutes, so it is tried first.
+fn is_there(t: &Test<'_>) -> bool {
+    let Ok((authority, _)) = split(t.device.url()) else { return false };
+    let Some(address) = authority.to_socket_addrs().ok().and_then(|mut all| all.next()) else { return false };
+    TcpStream::connect_timeout(&address, TRY).is_ok()
+        && Call::new("<tds:GetSystemDateAndTime/>")
+            .by(Who::Nobody)
+            .send(t.device)
+            .is_ok_and(|answer| answer.status == 200)
+}
+
+/// What is read before the settings of the factory come back, and how it is set again.
+type Setter = fn(&Element) -> Vec<String>;
+
+/// The settings that can be put back, and whether a device has them.
+const SETTINGS: [(Option<Feature>, &str, Setter); 8] = [
+    (None, "<tds:GetSystemDateAndTime/>", clock_again),
+    (None, "<tds:GetScopes/>", scopes_again),
+    (None, "<tds:GetDiscoveryMode/>", discovery_mode_again),
+    (None, "<tds:GetHostname/>", hostname_again),
+    (Some(Feature::Ntp), "<tds:GetNTP/>", |answer| addresses_again(answer, "NTP")),
+    (None, "<tds:GetDNS/>", |answer| addresses_again(answer, "DNS")),
+    (Some(Feature::Media1), "<trt:GetVideoEncoderConfigurations/>", |answer| encoders_again(answer, "trt")),
+    (Some(Feature::Media2), "<tr2:GetVideoEncoderConfigurations/>", |answer| encoders_again(answer, "tr2")),
+];
+
+/// What cannot be put back, and is only told of.
+const PROFILES: [(Feature, &str); 2] =
+    [(Feature::Media1, "<trt:GetProfiles/>"), (Feature::Media2, "<tr2:GetProfiles/>")];
+
+/// What a device is set to.
+struct Settings {
+    users: BTreeSet<String>,
+    setters: Vec<(&'static str, Setter, Vec<String>)>,
+    profiles: Vec<(&'static str, BTreeSet<String>)>,
+}
+
+impl Settings {
+    fn of(t: &mut Test<'_>) -> Outcome<Self> {
+        let users = users::names(t).unwrap_or_default();
+        let mut setters = Vec::new();
+        for (feature, get, setter) in SETTINGS {
+            if feature.is_none_or(|feature| t.has(feature)) {
+                // What it does not tell it need not be given back.
+                if let Ok(answer) = t.attempt(get)? {
+                    setters.push((get, setter, setter(&answer)));
+                }
+            }
+        }
+        let mut profiles = Vec::new();
+        for (feature, get) in PROFILES {
+            if t.has(feature) {
+                profiles.push((get, tokens(&t.ask(get)?)));
+            }
+        }
+        Ok(Self { users, setters, profiles })
+    }
+
+    /// Sets again what is not as it was, and tells what cannot be set.
+    fn put_back(self, t: &mut Test<'_>) -> Outcome {
+        put_owner_back(t)?;
+        let lost: Vec<String> = self.users.difference(&users::names(t)?).cloned().collect();
+        if !lost.is_empty() {
+            t.note(format!("users that are lost, for nobody knows their passwords: {}", lost.join(", ")));
+        }
+        for (get, setter, before) in self.setters {
+            let now = t.attempt(get)?.map(|answer| setter(&answer)).unwrap_or_default();
+            for request in before.into_iter().filter(|request| !now.contains(request)) {
+                if let Err(fault) = t.attempt(request)? {
+                    t.note(format!("{get} does not tell what it told before, and it cannot be set: {fault}"));
+                }
+            }
+        }
+        for (get, before) in self.profiles {
+            let now = tokens(&t.ask(get)?);
+            if now != before {
+                t.note(format!("{get} lists other profiles than before: {before:?}, now {now:?}"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Makes the judge's own user again if the device does not know it any more: a device without users lets anybody make one.
+pub(super) fn put_owner_back(t: &mut Test<'_>) -> Outcome {
+    if !t.exchange(&Call::new("<tds:GetUsers/>"))?.is_not_authorized() {
+        return Ok(());
+    }
+    let (name, password) = t.device.owner();
+    let request = users::create_request(&[(name, password, "Administrator")]);
+    match t.attempt_by(&Call::new(request).by(Who::Nobody))? {
+        Ok(_) => t.note(format!("the user {name} was made again")),
+        Err(fault) => t.note(format!("the user {name} is lost and cannot be made again: {fault}")),
+    }
+    Ok(())
+}
+
+fn tokens(profiles: &Element) -> BTreeSet<String> {
+    profiles.all("Profiles").map(|profile| profile.token().to_owned()).collect()
+}
+
+fn clock_again(answer: &Element) -> Vec<String> {
+    answer.at("SystemDateAndTime").map(clock::as_before).into_iter().collect()
+}
+
+fn scopes_again(answer: &Element) -> Vec<String> {
+    let configurable = answer.all("Scopes").filter(|scope| scope.text_or_empty("ScopeDef") == "Configurable");
+    let scopes: String = configurable
+        .map(|scope| format!("<tds:Scopes>{}</tds:Scopes>", escape(scope.text_or_empty("ScopeItem"))))
+        .collect();
+    if scopes.is_empty() { Vec::new() } else { vec![format!("<tds:SetScopes>{scopes}</tds:SetScopes>")] }
+}
+
+fn discovery_mode_again(answer: &Element) -> Vec<String> {
+    let mode = answer.text_or_empty("DiscoveryMode");
+    vec![format!("<tds:SetDiscoveryMode><tds:DiscoveryMode>{mode}</tds:DiscoveryMode></tds:SetDiscoveryMode>")]
+}
+
+fn hostname_again(answer: &Element) -> Vec<String> {
+    let told = answer.at("HostnameInformation").filter(|told| told.bool_at("FromDHCP") == Some(false));
+    let name = told.and_then(|told| told.text_at("Name"));
+    name.map(|name| format!("<tds:SetHostname><tds:Name>{}</tds:Name></tds:SetHostname>", escape(name)))
+        .into_iter()
+        .collect()
+}
+
+/// The servers of NTP or DNS.
+fn addresses_again(answer: &Element, kind: &str) -> Vec<String> {
+    let Some(told) = answer.at(&format!("{kind}Information")) else { return Vec::new() };
+    let dhcp = told.bool_at("FromDHCP").unwrap_or(false);
+    let domains: String = told.all("SearchDomain").map(|domain| domain.renamed("tds", "SearchDomain")).collect();
+    let name = format!("{kind}Manual");
+    let manual: String = told.all(&name).map(|server| server.renamed("tds", &name)).collect();
+    vec![format!("<tds:Set{kind}><tds:FromDHCP>{dhcp}</tds:FromDHCP>{domains}{manual}</tds:Set{kind}>")]
+}
+
+fn encoders_again(answer: &Element, prefix: &str) -> Vec<String> {
+    // Only the first media service asks whether to keep it.
+    let keep = if prefix == "trt" { "<trt:ForcePersistence>true</trt:ForcePersistence>" } else { "" };
+    let set = |configuration: &Element| {
+        let configuration = configuration.renamed(prefix, "Configuration");
+        format!("<{prefix}:SetVideoEncoderConfiguration>{configuration}{keep}</{prefix}:SetVideoEncoderConfiguration>")
+    };
+    answer.all("Configurations").map(set).collect()
+}
