@@ -134,7 +134,10 @@ mod tests {
                 Style::DefaultForEach,
                 "<E xmlns=\"urn:e\"><B xmlns=\"urn:e\"><P xmlns=\"urn:d\"><T xmlns=\"urn:d\" xmlns:dn=\"urn:dn\" a=\"1\">",
             ),
-            (Style::DefaultForParent, "<E xmlns=\"urn:e\"><B><P xmlns=\"urn:d\"><T xmlns:dn=\"urn:dn\" a=\"1\">dn:N dn:M"),
+            (
+                Style::DefaultForParent,
+                "<E xmlns=\"urn:e\"><B><P xmlns=\"urn:d\"><T xmlns:dn=\"urn:dn\" a=\"1\">dn:N dn:M",
+            ),
             (
                 Style::UnusualPrefixes,
                 "<prefix1:E xmlns:prefix2=\"urn:d\" xmlns:prefix3=\"urn:dn\" xmlns:prefix1=\"urn:e\"><prefix1:B>\

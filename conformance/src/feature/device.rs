@@ -57,8 +57,9 @@ fn by_services(asked: &mut dyn Asked, features: &mut Features) {
         all.at("Network").and_then(|part| part.attribute("NTP")?.parse::<u32>().ok()).is_some_and(|count| count > 0)
     };
     features.put_or_open(Feature::Ntp, &answer, ntp, "Network/@NTP is more than 0");
-    let auxiliary =
-        |all: &Element| all.at("Misc").and_then(|part| part.attribute("AuxiliaryCommands")).is_some_and(|all| !all.trim().is_empty());
+    let auxiliary = |all: &Element| {
+        all.at("Misc").and_then(|part| part.attribute("AuxiliaryCommands")).is_some_and(|all| !all.trim().is_empty())
+    };
     features.put_or_open(Feature::Auxiliary, &answer, auxiliary, "Misc/@AuxiliaryCommands names some");
 }
 
@@ -106,7 +107,12 @@ pub(super) fn network(asked: &mut dyn Asked, features: &mut Features) {
             let versions = all.at("TLSServerCapabilities").and_then(|part| part.attribute("TLSServerSupported"));
             versions.is_some_and(|versions| !versions.trim().is_empty())
         };
-        features.put_or_open(Feature::Tls, &answer, server, "TLSServerCapabilities/@TLSServerSupported names a version");
+        features.put_or_open(
+            Feature::Tls,
+            &answer,
+            server,
+            "TLSServerCapabilities/@TLSServerSupported names a version",
+        );
     }
 }
 

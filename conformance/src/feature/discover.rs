@@ -119,7 +119,9 @@ fn services(asked: &mut dyn Asked, features: &mut Features) -> Outcome<Option<El
         (Ok(Ok(answer)), _) => latest(&answer),
         (_, Some(capabilities)) => SERVICES
             .into_iter()
-            .filter_map(|(_, namespace, path)| Some((namespace.to_owned(), capabilities.at(path)?.text_at("XAddr")?.into())))
+            .filter_map(|(_, namespace, path)| {
+                Some((namespace.to_owned(), capabilities.at(path)?.text_at("XAddr")?.into()))
+            })
             .collect(),
         (Ok(Err(fault)), None) => return Err(unanswered(&fault.to_string())),
         (Err(stop), None) => return Err(stop),

@@ -72,8 +72,7 @@ fn audio_output1(asked: &mut dyn Asked, features: &mut Features) {
     let outputs = asked.attempt("<trt:GetAudioOutputs/>");
     let any = |answer: &Result<Element, _>| answer.as_ref().is_ok_and(|answer| answer.at("AudioOutputs").is_some());
     features.put_or_open(Feature::Media1AudioOutput, &outputs, any, "GetAudioOutputs lists one");
-    let codecs =
-        [(Feature::Media1AudioOutputG711, "G711DecOptions"), (Feature::Media1AudioOutputAac, "AACDecOptions")];
+    let codecs = [(Feature::Media1AudioOutputG711, "G711DecOptions"), (Feature::Media1AudioOutputAac, "AACDecOptions")];
     if features.get(Feature::Media1AudioOutput).has {
         let options = asked.ask("<trt:GetAudioDecoderConfigurationOptions/>");
         for (feature, name) in codecs {
@@ -154,9 +153,8 @@ fn streaming2(features: &mut Features, capabilities: &Outcome<Element>) {
         features.put_or_open(feature, capabilities, has, &format!("StreamingCapabilities/@{name} is true"));
         features.put_only_with(feature, Feature::Media2Streaming);
     }
-    let websocket = |all: &Element| {
-        all.at("StreamingCapabilities").and_then(|part| part.attribute("RTSPWebSocketUri")).is_some()
-    };
+    let websocket =
+        |all: &Element| all.at("StreamingCapabilities").and_then(|part| part.attribute("RTSPWebSocketUri")).is_some();
     features.put_or_open(Feature::Websocket, capabilities, websocket, "@RTSPWebSocketUri is there");
 }
 

@@ -31,7 +31,8 @@ impl Asked for Canned {
         match self.answers.get(operation) {
             Some(&"!") => Err(unanswered("nothing")),
             Some(content) => {
-                let declared: String = PREFIXES.iter().map(|(prefix, uri)| format!(" xmlns:{prefix}=\"{uri}\"")).collect();
+                let declared: String =
+                    PREFIXES.iter().map(|(prefix, uri)| format!(" xmlns:{prefix}=\"{uri}\"")).collect();
                 Ok(Ok(Element::parse(format!("<r{declared}>{content}</r>").as_bytes()).unwrap()))
             }
             None => {
@@ -202,7 +203,10 @@ fn each_media_service_has_features_of_its_own() {
         ("tr2:GetAudioEncoderConfigurationOptions", "<Options><Encoding>PCMU</Encoding></Options>"),
         ("tr2:GetAudioDecoderConfigurationOptions", "<Options><Encoding>MPEG4-GENERIC</Encoding></Options>"),
         ("tr2:GetVideoSourceConfigurations", "<Configurations token=\"v\"/>"),
-        ("tr2:GetOSDOptions", "<OSDOptions><MaximumNumberOfOSDs Total=\"2\"/><Type>Text</Type><Type>Image</Type></OSDOptions>"),
+        (
+            "tr2:GetOSDOptions",
+            "<OSDOptions><MaximumNumberOfOSDs Total=\"2\"/><Type>Text</Type><Type>Image</Type></OSDOptions>",
+        ),
     ]);
     let one = [
         Feature::Media1H264,
@@ -239,7 +243,10 @@ fn a_service_is_where_its_latest_version_is() {
 #[test]
 fn a_relay_is_tried_and_put_back() {
     let mut device = device(&[
-        ("tds:GetCapabilities", "<Capabilities><Device><IO><RelayOutputs>1</RelayOutputs></IO></Device></Capabilities>"),
+        (
+            "tds:GetCapabilities",
+            "<Capabilities><Device><IO><RelayOutputs>1</RelayOutputs></IO></Device></Capabilities>",
+        ),
         (
             "tds:GetRelayOutputs",
             "<RelayOutputs token=\"r&amp;1\"><tt:Properties><tt:Mode>Bistable</tt:Mode><tt:DelayTime>PT0S</tt:DelayTime>\
@@ -282,14 +289,16 @@ fn a_device_without_get_services_is_known_by_get_capabilities() {
         Feature::Media1RtpRtspTcp,
     ];
     assert_eq!(has(&features, &there), [true; 7]);
-    let absent = [Feature::GetServices, Feature::Media2, Feature::Imaging, Feature::Media1Multicast, Feature::Auxiliary];
+    let absent =
+        [Feature::GetServices, Feature::Media2, Feature::Imaging, Feature::Media1Multicast, Feature::Auxiliary];
     assert_eq!(has(&features, &absent), [false; 5]);
     assert!(find(&mut Canned::default(), None).is_err(), "nothing to judge");
 }
 
 #[test]
 fn topics_are_those_of_the_event_service() {
-    let event = "<Service><Namespace>http://www.onvif.org/ver10/events/wsdl</Namespace><XAddr>http://e</XAddr></Service>";
+    let event =
+        "<Service><Namespace>http://www.onvif.org/ver10/events/wsdl</Namespace><XAddr>http://e</XAddr></Service>";
     let features = found(&[
         ("tds:GetServices", event),
         ("tev:GetEventProperties", "<TopicSet><Monitoring><Backup><Last/></Backup></Monitoring></TopicSet>"),

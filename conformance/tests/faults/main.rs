@@ -38,7 +38,7 @@ use rule::{Fault, Rule};
 use wildmatch::WildMatch;
 
 /// How many faults are tried at a time, each on a server of its own.
-const WORKERS: usize = 4;
+const WORKERS: usize = 6;
 /// How long all faults may take together.
 const PATIENCE: Duration = Duration::from_secs(180);
 
@@ -55,7 +55,8 @@ fn each_fault_is_found_by_the_cases_that_must_find_it() -> Result<()> {
         for _ in 0..WORKERS.min(faults.len()) {
             scope.spawn(|| {
                 while let Some((name, fault)) = faults.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let found = tried(fault, &rows, only.is_some()).unwrap_or_else(|error| vec![format!("{error:#}")]);
+                    let found = tried(fault, &rows, only.is_some().then_some(name))
+                        .unwrap_or_else(|error| vec![format!("{error:#}")]);
                     let found = found.into_iter().map(|complaint| format!("{name} ({}): {complaint}", fault.what));
                     complaints.lock().unwrap_or_else(PoisonError::into_inner).extend(found);
                 }
@@ -73,7 +74,7 @@ fn each_fault_is_found_by_the_cases_that_must_find_it() -> Result<()> {
 fn without_a_fault_nothing_is_found() -> Result<()> {
     let faults = rule::table()?;
     let named: BTreeSet<&String> =
-        faults.values().flat_map(|fault| fault.fails.keys().chain(fault.follows.keys())).collect();
+        faults.values().flat_map(|fault| fault.fails.keys().chain(fault.following())).collect();
     let mut rows = table::rows().map_err(|error| anyhow!(error))?;
     rows.retain(|row| named.contains(&row.id));
     ensure!(rows.len() == named.len(), "faults.toml names cases that there are not");
@@ -89,18 +90,20 @@ fn there_are_sixty_faults_of_all_kinds() -> Result<()> {
     ensure!(faults.len() >= 60, "{} faults", faults.len());
     let without: Vec<_> = faults.iter().filter(|(_, fault)| fault.fails.is_empty()).map(|(name, _)| name).collect();
     ensure!(without.is_empty(), "no case must find {without:?}");
+    let unexplained = |fault: &Fault| fault.follows.iter().any(|consequence| consequence.why.is_empty());
+    ensure!(!faults.values().any(unexplained), "a consequence without why");
     Ok(())
 }
 
 /// Tries a fault, and says what is not as the table tells.
-fn tried(fault: &Fault, rows: &[Row], aloud: bool) -> Result<Vec<String>> {
+fn tried(fault: &Fault, rows: &[Row], aloud: Option<&str>) -> Result<Vec<String>> {
     let patterns: Vec<WildMatch> = fault.run.iter().map(|pattern| WildMatch::new(pattern)).collect();
     let mut rows = rows.to_vec();
     rows.retain(|row| patterns.iter().any(|pattern| pattern.matches(&row.id)));
     // A server of its own: what a fault keeps the judge from putting back is nobody else's trouble.
     let reports = judged(&Server::pattern()?, fault.rules.clone(), &rows)?;
-    if aloud {
-        say(&reports);
+    if let Some(name) = aloud {
+        say(name, &reports);
     }
     let by_id: BTreeMap<&str, &Report> = reports.iter().map(|report| (report.id.as_str(), report)).collect();
     let mut complaints = Vec::new();
@@ -114,7 +117,7 @@ fn tried(fault: &Fault, rows: &[Row], aloud: bool) -> Result<Vec<String>> {
     let others = reports.iter().filter(|report| !fault.fails.contains_key(&report.id));
     for report in others {
         let failed = matches!(report.verdict, Verdict::Failed(_));
-        if failed != fault.follows.contains_key(&report.id) {
+        if failed != fault.following().any(|id| *id == report.id) {
             complaints.push(format!("unlike the table: {}", told(report)));
         }
     }
@@ -136,9 +139,9 @@ fn told(report: &Report) -> String {
 }
 
 #[expect(clippy::print_stderr, reason = "who asks for one fault wants to see what was found")]
-fn say(reports: &[Report]) {
+fn say(name: &str, reports: &[Report]) {
     for report in reports {
-        eprintln!("{} in {} ms", told(report), report.took.as_millis());
+        eprintln!("{name}: {} in {} ms", told(report), report.took.as_millis());
     }
 }
 

@@ -17,9 +17,26 @@ pub(crate) struct Fault {
     pub run: Vec<String>,
     /// The cases that must fail, and a part of what they must say.
     pub fails: BTreeMap<String, String>,
-    /// The cases that fail, too, since they need what is broken, and why they do.
+    /// The cases that fail, too, since they need what is broken.
     #[serde(default)]
-    pub follows: BTreeMap<String, String>,
+    pub follows: Vec<Consequence>,
+}
+
+/// Cases that fail as a consequence.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Consequence {
+    /// Their identifiers.
+    pub cases: Vec<String>,
+    /// Why they fail.
+    pub why: String,
+}
+
+impl Fault {
+    /// All cases that fail of those that are not named for a reason.
+    pub(crate) fn following(&self) -> impl Iterator<Item = &String> {
+        self.follows.iter().flat_map(|consequence| &consequence.cases)
+    }
 }
 
 /// Reads the table.

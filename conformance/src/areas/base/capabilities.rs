@@ -160,8 +160,7 @@ fn service_capabilities(t: &mut Test<'_>) -> Outcome {
     t.some(answer.at("Capabilities/Security"), "Capabilities with Security")?;
     let system = t.some(answer.at("Capabilities/System"), "Capabilities with System")?;
     t.step("5", "a device without discovery says no Bye");
-    let contradiction =
-        system.flag("DiscoveryNotSupported") == Some(true) && system.flag("DiscoveryBye") == Some(true);
+    let contradiction = system.flag("DiscoveryNotSupported") == Some(true) && system.flag("DiscoveryBye") == Some(true);
     t.demand(!contradiction, "no DiscoveryBye beside DiscoveryNotSupported", "both true")
 }
 

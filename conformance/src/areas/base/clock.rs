@@ -121,7 +121,8 @@ fn after_offset(text: &str) -> Option<&str> {
 
 fn is_time(text: &str, most_hours: u32) -> bool {
     let parts: Vec<Option<u32>> = text.split(':').map(|part| part.parse().ok().filter(|_| part.len() <= 3)).collect();
-    let within = |(index, part): (usize, &Option<u32>)| part.is_some_and(|n| n <= if index == 0 { most_hours } else { 59 });
+    let within =
+        |(index, part): (usize, &Option<u32>)| part.is_some_and(|n| n <= if index == 0 { most_hours } else { 59 });
     parts.len() <= 3 && parts.iter().enumerate().all(within)
 }
 

@@ -12,13 +12,6 @@ mod users;
 
 /// The cases that are written.
 pub(super) fn cases() -> Vec<Case> {
-    [
-        capabilities::cases(),
-        system::cases(),
-        restart::cases(),
-        users::cases(),
-        namespaces::cases(),
-        security::cases(),
-    ]
-    .concat()
+    [capabilities::cases(), system::cases(), restart::cases(), users::cases(), namespaces::cases(), security::cases()]
+        .concat()
 }

@@ -43,7 +43,15 @@ fn set_dns(t: &mut Test<'_>, style: Style) -> Outcome {
     let before = t.some(answer.at("DNSInformation"), "DNSInformation")?;
     t.afterwards(as_before(before));
     t.step("3.4", "SetDNS is answered");
-    ask(t, style, set(false, "", &format!("<tds:DNSManual><tt:Type>IPv4</tt:Type><tt:IPv4Address>{DNS}</tt:IPv4Address></tds:DNSManual>")))?;
+    ask(
+        t,
+        style,
+        set(
+            false,
+            "",
+            &format!("<tds:DNSManual><tt:Type>IPv4</tt:Type><tt:IPv4Address>{DNS}</tt:IPv4Address></tds:DNSManual>"),
+        ),
+    )?;
     t.step("3.6", "GetDNS tells what was set");
     let answer = ask(t, style, "<tds:GetDNS/>")?;
     t.same("FromDHCP", Some(false), answer.bool_at("DNSInformation/FromDHCP"))?;

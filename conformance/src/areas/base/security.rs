@@ -60,7 +60,11 @@ fn digest(t: &mut Test<'_>) -> Outcome {
         lower.starts_with("digest ") && lower.contains("realm=") && lower.contains("nonce=")
     };
     let expected = "WWW-Authenticate with Digest, realm and nonce";
-    t.demand(all.iter().any(complete), expected, if all.is_empty() { "no such header".into() } else { all.join("; ") })?;
+    t.demand(
+        all.iter().any(complete),
+        expected,
+        if all.is_empty() { "no such header".into() } else { all.join("; ") },
+    )?;
     t.step("7", "a request with the answer to it is taken");
     let (user, password) = t.device.owner();
     t.ask_by(&Call::new(SECRET).by(Who::Digest(user.into(), password.into()))).map(drop)

@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use super::clock::{
-    demand_sound, now, put_back_afterwards, set_date_and_time, system_date_and_time, utc_date_time,
-};
+use super::clock::{demand_sound, now, put_back_afterwards, set_date_and_time, system_date_and_time, utc_date_time};
 use crate::{
     case::{
         Case,
@@ -100,7 +98,11 @@ fn system_log(t: &mut Test<'_>) -> Outcome {
             Ok(answer) => drop(t.some(answer.at("SystemLog"), "SystemLog")?),
             Err(fault) => {
                 let expected = format!("env:Sender/ter:InvalidArgs/ter:{subcode}");
-                t.demand(fault.codes.join("/") == expected, format!("a log, or a fault {expected}"), fault.to_string())?;
+                t.demand(
+                    fault.codes.join("/") == expected,
+                    format!("a log, or a fault {expected}"),
+                    fault.to_string(),
+                )?;
             }
         }
     }
