@@ -21,6 +21,10 @@ SERVICES = {
     "search": "ver10/search.wsdl",
     "replay": "ver10/replay.wsdl",
 }
+#: The services of other devices, which the device test tool may meet: their messages are judged as well.
+OTHERS = {
+    "ptz": "ver20/ptz/wsdl/ptz.wsdl",
+}
 
 WSDL = "{http://schemas.xmlsoap.org/wsdl/}"
 XSD = "{http://www.w3.org/2001/XMLSchema}"
@@ -33,6 +37,6 @@ def description(service: str) -> etree._ElementTree:
 
 def type_sections() -> Iterator[tuple[str, str]]:
     """Cuts the schemas out of all WSDLs: their text, and the address that their import locations are relative to."""
-    for service, path in SERVICES.items():
-        for schema in description(service).iterfind(f"{WSDL}types/{XSD}schema"):
+    for path in [*SERVICES.values(), *OTHERS.values()]:
+        for schema in etree.parse(FILES / path).iterfind(f"{WSDL}types/{XSD}schema"):
             yield etree.tostring(schema, encoding="unicode", with_tail=False), (FILES / path).parent.as_uri() + "/"

@@ -22,7 +22,7 @@ pub const ENV: &str = "http://www.w3.org/2003/05/soap-envelope";
 /// The error codes of ONVIF.
 pub const TER: &str = "http://www.onvif.org/ver10/error";
 /// The prefixes that every envelope declares; the first element of a body tells by its prefix which service is meant.
-pub const PREFIXES: [(&str, &str); 14] = [
+pub const PREFIXES: [(&str, &str); 15] = [
     ("env", ENV),
     ("ter", TER),
     ("tt", crate::xml::TT),
@@ -30,6 +30,7 @@ pub const PREFIXES: [(&str, &str); 14] = [
     ("trt", "http://www.onvif.org/ver10/media/wsdl"),
     ("tr2", "http://www.onvif.org/ver20/media/wsdl"),
     ("timg", "http://www.onvif.org/ver20/imaging/wsdl"),
+    ("tptz", "http://www.onvif.org/ver20/ptz/wsdl"),
     ("tmd", "http://www.onvif.org/ver10/deviceIO/wsdl"),
     ("tev", "http://www.onvif.org/ver10/events/wsdl"),
     ("tan", "http://www.onvif.org/ver20/analytics/wsdl"),
