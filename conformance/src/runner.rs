@@ -133,8 +133,10 @@ fn judge(device: &Device, features: &Features, planned: &Planned<'_>) -> Report 
         Err(Stop::Interrupted) => Verdict::Skipped { reason: "interrupted".into() },
     };
     let verdict = match (&planned.row.state, verdict) {
-        // That it fails is known; that it passes must be noticed.
-        (State::Deferred(gap), Verdict::Failed(_)) => Verdict::KnownGap { gap: gap.name() },
+        // That it fails is known, unless the device has what is missing; that it passes must be noticed.
+        (State::Deferred(gap), Verdict::Failed(_) | Verdict::Skipped { .. }) if gap.closed_by(features).is_none() => {
+            Verdict::KnownGap { gap: gap.name() }
+        }
         (_, verdict) => verdict,
     };
     let (steps, notes, messages) = (traces.steps, traces.notes, traces.messages);
