@@ -71,7 +71,7 @@ impl Device {
         lock(&self.challenges).insert((user.to_owned(), authority.to_owned()), (challenge, 0));
     }
 
-    /// Waits until one of these is free, takes it, and says which. A case takes one at a time, so nobody waits for ever.
+    /// Waits until one of these is free, takes it, and says which.
     pub fn claim(&self, wanted: &[String]) -> Option<String> {
         let mut claimed = lock(&self.claimed);
         if wanted.is_empty() {

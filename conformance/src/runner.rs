@@ -49,7 +49,8 @@ pub fn run(
     keep_running: bool,
     progress: &dyn Progress,
 ) -> Vec<Report> {
-    let written: BTreeMap<&str, Case> = areas::cases().into_iter().map(|case| (case.id, case)).collect();
+    let areas = areas::cases();
+    let written: BTreeMap<&str, Case> = areas.iter().map(|case| (case.id, *case)).collect();
     let reports = Mutex::new(BTreeMap::new());
     let done = |report: Report| {
         progress.over(&report);
@@ -65,6 +66,10 @@ pub fn run(
             Err(verdict) => done(untold(row, verdict)),
         }
     }
+    // In the order in which they were written down: those that wait for the same encoder stand last, so that they do not keep
+    // others waiting.
+    let place = |id| areas.iter().position(|case| case.id == id);
+    planned.sort_by_key(|planned| place(planned.case.id));
     let of = |when: When| planned.iter().filter(move |planned| planned.case.when == when).collect::<Vec<_>>();
     let judge = |planned: &Planned<'_>| {
         progress.begun(&planned.row.id);

@@ -34,7 +34,7 @@ pub struct Test<'a> {
     messages: Vec<Exchange>,
     undo: Vec<Undo>,
     undoing: bool,
-    claimed: Option<String>,
+    claimed: Vec<String>,
 }
 
 /// What is left of a case when it is over.
@@ -60,7 +60,7 @@ impl<'a> Test<'a> {
             messages: Vec::new(),
             undo: Vec::new(),
             undoing: false,
-            claimed: None,
+            claimed: Vec::new(),
         }
     }
 
@@ -238,33 +238,43 @@ impl<'a> Test<'a> {
         self.undo.push(Box::new(undo));
     }
 
-    /// Waits until one of these configurations is free of other cases, and says which; it is held until the case is over.
+    /// Waits until one of these configurations is free of other cases, and says which; it is held until the case is over or
+    /// [puts back](Self::put_back). Who needs a video encoder and an audio encoder claims them in this order, so that no two
+    /// cases wait for each other.
     ///
     /// # Errors
     /// There are none.
     pub fn claim(&mut self, tokens: &[String]) -> Outcome<String> {
-        if let Some(held) = self.claimed.take() {
-            self.device.release(&held);
-        }
         let claimed = self.some(self.device.claim(tokens), "a configuration")?;
-        self.claimed = Some(claimed.clone());
+        self.claimed.push(claimed.clone());
         Ok(claimed)
     }
 
-    /// Puts everything back, and hands over what is to be told. What cannot be put back is an error.
-    pub fn finish(mut self) -> (Outcome, Traces) {
+    /// Puts back what has been changed so far, and lets others have what was claimed.
+    ///
+    /// # Errors
+    /// Something could not be put back; the rest was.
+    pub fn put_back(&mut self) -> Outcome {
+        let (step, undoing) = (self.step.clone(), self.undoing);
         self.undoing = true;
         let mut outcome = Ok(());
         while let Some(undo) = self.undo.pop() {
             "clean-up".clone_into(&mut self.step);
-            if let Err(stop) = undo(&mut self) {
+            if let Err(stop) = undo(self) {
                 self.notes.push(format!("not put back: {stop}"));
                 outcome = Err(stop);
             }
         }
-        if let Some(held) = self.claimed.take() {
+        for held in self.claimed.drain(..) {
             self.device.release(&held);
         }
+        (self.step, self.undoing) = (step, undoing);
+        outcome
+    }
+
+    /// Puts everything back, and hands over what is to be told. What cannot be put back is an error.
+    pub fn finish(mut self) -> (Outcome, Traces) {
+        let outcome = self.put_back();
         (outcome, Traces { steps: self.steps, notes: self.notes, messages: self.messages })
     }
 

@@ -479,10 +479,10 @@ mod tests {
     fn the_jpeg_extension_is_a_list_of_segments() {
         let content = vec![0xff, 0xff, 0xdd, 0, 4, 1, 2, 0xff, 0xfe, 0, 2, 0xff, 0xff];
         let segments = jpeg_segments(Some(&(0xffd8, content))).unwrap();
-        assert_eq!(segments.into_iter().collect::<Vec<_>>(), [
-            (0xdd, vec![0xff, 0xdd, 0, 4, 1, 2]),
-            (0xfe, vec![0xff, 0xfe, 0, 2])
-        ]);
+        assert_eq!(
+            segments.into_iter().collect::<Vec<_>>(),
+            [(0xdd, vec![0xff, 0xdd, 0, 4, 1, 2]), (0xfe, vec![0xff, 0xfe, 0, 2])]
+        );
         assert!(jpeg_segments(Some(&(0xffd8, vec![0xff, 0xdd, 0, 9]))).is_err());
         assert!(jpeg_segments(Some(&(0xffff, vec![1]))).unwrap().is_empty());
     }
