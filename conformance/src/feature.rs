@@ -47,6 +47,7 @@ pub enum Feature {
     Media1AudioOutputAac,
     Media1AudioOutputG711,
     Media1H264,
+    Media1Metadata,
     Media1Multicast,
     Media1RtpRtspTcp,
     Media1Snapshot,

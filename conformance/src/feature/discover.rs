@@ -60,7 +60,7 @@ impl Asked for Test<'_> {
 
 /// That something was asked, and not answered.
 pub(super) fn unanswered(seen: &str) -> Stop {
-    Stop::Failed(Failed { expected: "a response".into(), seen: seen.into(), ..Failed::default() })
+    Stop::Failed(Failed { step: "features".into(), expected: "a response".into(), seen: seen.into() })
 }
 
 /// Finds out what a device can do. `profiles` are those that it is judged by (`S`, `T`, `G`, `M`); without, those that its

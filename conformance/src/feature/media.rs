@@ -29,6 +29,10 @@ pub(super) fn media1(asked: &mut dyn Asked, features: &mut Features, capabilitie
     streaming1(asked, features, capabilities);
     snapshot1(asked, features);
     audio_output1(asked, features);
+    // The specification has no such feature of this service; its configurations are a part of other features.
+    let metadata = asked.attempt("<trt:GetMetadataConfigurations/>");
+    let any = |answer: &Result<Element, _>| answer.as_ref().is_ok_and(|answer| answer.at("Configurations").is_some());
+    features.put_or_open(Feature::Media1Metadata, &metadata, any, "GetMetadataConfigurations lists one");
 }
 
 fn streaming1(asked: &mut dyn Asked, features: &mut Features, capabilities: Option<&Element>) {
@@ -186,7 +190,7 @@ fn takes_images(options: &Element) -> bool {
 pub(super) fn either(features: &mut Features) {
     for (feature, of) in [
         (Feature::BackChannel, [Feature::Media1AudioOutput, Feature::Media2AudioOutput].as_slice()),
-        (Feature::Metadata, &[Feature::Media2Metadata]),
+        (Feature::Metadata, &[Feature::Media1Metadata, Feature::Media2Metadata]),
         (Feature::Multicast, &[Feature::Media1Multicast, Feature::Media2Multicast]),
         (Feature::RtpRtspTcp, &[Feature::Media1RtpRtspTcp, Feature::Media2RtpRtspTcp]),
         (Feature::Snapshot, &[Feature::Media1Snapshot, Feature::Media2Snapshot]),

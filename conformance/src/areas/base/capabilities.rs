@@ -267,9 +267,12 @@ const SAME_DEVICE: [(&str, &str, &str); 27] = [
     ("Security/Extension/Extension/RemoteUserHandling", "Security", "RemoteUserHandling"),
 ];
 
+/// A path in an element of GetCapabilities, and the attribute that tells the same.
+type Pair = (&'static str, &'static str);
+
 /// The same of the other services (steps 63 to 79): the step, the path in `Capabilities`, the namespace, and pairs of a path
 /// there and an attribute here. `WSPullPointSupport` is not among them: the attribute was taken out of the WSDL.
-const SAME_SERVICE: [(&str, &str, &str, &[(&str, &str)]); 10] = [
+const SAME_SERVICE: [(&str, &str, &str, &[Pair]); 10] = [
     (
         "63",
         "Events",
