@@ -107,7 +107,7 @@ fn run(serve: Serve) -> Result<(), Failure> {
     // Asked for now: once the file is replaced by a newer one, the system names it no more.
     let program = std::env::current_exe()?;
     let options = Options { state: dir.clone(), first_password: server::first_password_from_environment(), show };
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(workers()).enable_all().build()?;
     let ended = runtime.block_on(server::run(options, checked))?;
     drop(runtime);
     match ended {
@@ -117,6 +117,12 @@ fn run(serve: Serve) -> Result<(), Failure> {
             Err(again(&program, serve.config.as_deref(), &dir, &web, rtsp).into())
         }
     }
+}
+
+/// How many threads carry the connections: one for two cores. A unit wakes all its viewers at once, and a thread that must be
+/// woken on an idle core costs more than what it would send; the other cores are for the media engine.
+fn workers() -> usize {
+    std::thread::available_parallelism().map_or(1, |cores| cores.get().div_ceil(2))
 }
 
 /// Starts the program anew in this process's place. Returns only if that fails.

@@ -21,8 +21,8 @@ pub enum Style {
     SamePrefix,
 }
 
-/// Writes a message in one of the ways. Attributes must be without namespace; a text that is a qualified name or a list of
-/// such, all with one prefix, stays one.
+/// Writes a message in one of the ways. Attributes must be without namespace; a text that is a qualified name or a
+/// list of such, all with one prefix, stays one.
 ///
 /// # Errors
 /// It is not well-formed.
@@ -114,7 +114,8 @@ impl Writer {
 mod tests {
     use super::*;
 
-    const PROBE: &str = "<e:E xmlns:e=\"urn:e\" xmlns:d=\"urn:d\" xmlns:dn=\"urn:dn\"><e:B><d:P><d:T a=\"1\">dn:N dn:M</d:T>\
+    const PROBE: &str = "<e:E xmlns:e=\"urn:e\" xmlns:d=\"urn:d\" xmlns:dn=\"urn:dn\"><e:B><d:P>\
+                         <d:T a=\"1\">dn:N dn:M</d:T>\
                          <d:S>x://y</d:S></d:P><d:P/></e:B></e:E>";
 
     /// What a message means, whatever its prefixes are.
@@ -132,7 +133,8 @@ mod tests {
         for (style, text) in [
             (
                 Style::DefaultForEach,
-                "<E xmlns=\"urn:e\"><B xmlns=\"urn:e\"><P xmlns=\"urn:d\"><T xmlns=\"urn:d\" xmlns:dn=\"urn:dn\" a=\"1\">",
+                "<E xmlns=\"urn:e\"><B xmlns=\"urn:e\"><P xmlns=\"urn:d\"><T xmlns=\"urn:d\" \
+                 xmlns:dn=\"urn:dn\" a=\"1\">",
             ),
             (
                 Style::DefaultForParent,

@@ -183,6 +183,11 @@ impl<'a> Test<'a> {
         }
     }
 
+    /// Whether the person at the keyboard wants the case to stop; never while things are put back.
+    pub fn is_interrupted(&self) -> bool {
+        INTERRUPTED.load(Ordering::Relaxed) && !self.undoing
+    }
+
     /// Sends a request and gives the answer as it is; it is recorded, and judged by the schemas.
     ///
     /// # Errors
@@ -201,7 +206,7 @@ impl<'a> Test<'a> {
     /// # Errors
     /// No answer.
     pub fn exchange_unjudged(&mut self, call: &Call) -> Outcome<Answer> {
-        if INTERRUPTED.load(Ordering::Relaxed) && !self.undoing {
+        if self.is_interrupted() {
             return Err(Stop::Interrupted);
         }
         let text = call.text();

@@ -8,6 +8,9 @@ use belvedere_engine_control::{AudioCodec, AudioEncoder, H264Profile, VideoCodec
 
 /// What every payloader is told: RTP time is running time (engine.md, section 1.2).
 const PAYLOADER: &str = "name=pay0 timestamp-offset=0";
+/// Pictures go to the server in few and large packets: they travel in the RTSP connection, whose frames hold 64 KiB, and the
+/// server cuts them anew for its viewers.
+pub const PICTURE_MTU: &str = "mtu=32000";
 
 /// Builds the launch line of a video encoder.
 pub fn video(spec: &VideoEncoder) -> String {
@@ -17,9 +20,13 @@ pub fn video(spec: &VideoEncoder) -> String {
         VideoCodec::H264 | VideoCodec::H265 => "",
     };
     let payloader = match spec.codec {
-        VideoCodec::H264 => format!("rtph264pay {PAYLOADER} pt=96 config-interval=-1 aggregate-mode=zero-latency"),
-        VideoCodec::H265 => format!("rtph265pay {PAYLOADER} pt=96 config-interval=-1 aggregate-mode=zero-latency"),
-        VideoCodec::Jpeg => format!("rtpjpegpay {PAYLOADER} pt=26"),
+        VideoCodec::H264 => {
+            format!("rtph264pay {PAYLOADER} {PICTURE_MTU} pt=96 config-interval=-1 aggregate-mode=zero-latency")
+        }
+        VideoCodec::H265 => {
+            format!("rtph265pay {PAYLOADER} {PICTURE_MTU} pt=96 config-interval=-1 aggregate-mode=zero-latency")
+        }
+        VideoCodec::Jpeg => format!("rtpjpegpay {PAYLOADER} {PICTURE_MTU} pt=26"),
     };
     format!(
         "( appsrc name=src ! videoscale method=bilinear add-borders=true ! capsfilter name=size caps={size}{format} ! videobalance name=look \

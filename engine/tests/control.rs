@@ -139,6 +139,26 @@ fn a_relaunch_changes_the_codec_of_the_next_pull() {
     assert_eq!(probe(&engine.url("t")), ("mjpeg".into(), 640, 360));
 }
 
+/// IDR_W_RADL or IDR_N_LP (19, 20): alone, in an aggregation packet or as the first fragment (RFC 7798, section 4.4).
+fn is_h265_idr(payload: &[u8]) -> bool {
+    let kind = |header: u8| header >> 1 & 0x3F;
+    let is_idr = |kind: u8| matches!(kind, 19 | 20);
+    match kind(payload[0]) {
+        48 => {
+            let mut rest = &payload[2..];
+            while let [high, low, header, ..] = *rest {
+                if is_idr(kind(header)) {
+                    return true;
+                }
+                rest = rest.get(2 + usize::from(u16::from_be_bytes([high, low]))..).unwrap_or_default();
+            }
+            false
+        }
+        49 => payload[2] & 0x80 != 0 && is_idr(payload[2] & 0x3F),
+        single => is_idr(single),
+    }
+}
+
 #[test]
 fn h265_too_takes_bit_rate_size_key_and_swap() {
     let encoder = video(VideoCodec::H265, 640, 360, 500);
@@ -151,13 +171,7 @@ fn h265_too_takes_bit_rate_size_key_and_swap() {
     let swap = Command::Swap { id: 3, track: "t".into(), encoder: VideoEncoder { gop: 300, ..smaller } };
     assert_eq!(engine.ask(&swap), Outcome::AppliedAtKeyFrame);
     client.units(30);
-    // IDR_W_RADL or IDR_N_LP (19, 20), alone or as the first fragment (RFC 7798).
-    let is_key = |unit: &Unit| {
-        unit.payloads.iter().any(|p| match p[0] >> 1 & 0x3F {
-            49 => p[2] & 0x80 != 0 && matches!(p[2] & 0x3F, 19 | 20),
-            single => matches!(single, 19 | 20),
-        })
-    };
+    let is_key = |unit: &Unit| unit.payloads.iter().any(|payload| is_h265_idr(payload));
     assert!(!client.units(15).iter().any(is_key));
     assert_eq!(engine.ask(&Command::Key { id: 4, track: "t".into() }), Outcome::AppliedAtKeyFrame);
     until(&mut client, "an IDR picture", is_key);

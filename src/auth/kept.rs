@@ -22,7 +22,7 @@ use super::{
     Gate, StoreError, TOKEN_LIFE,
     used::{Key, UsedTokens, Verdict},
 };
-use crate::base::clock::UtcTime;
+use crate::base::{blocking::blocking, clock::UtcTime};
 
 /// How far the reach goes below a token that was made before all others: the clock went back, and more will follow.
 const BELOW: Duration = Duration::from_secs(3600);
@@ -229,6 +229,10 @@ impl Gate {
         if self.tokens().is_covered(created, now) {
             return;
         }
+        blocking(|| self.widen(keeper, created, now));
+    }
+
+    fn widen(&self, keeper: &Mutex<Box<dyn TokenStore>>, created: u64, now: u64) {
         let keeper = keeper.lock().unwrap_or_else(PoisonError::into_inner);
         let (reach, back, kept) = {
             let tokens = self.tokens();

@@ -7,7 +7,8 @@ use super::Unit;
 /// How much a track keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RingLimits {
-    /// Older units go, except those since the newest key frame.
+    /// Older units go, except those since the newest key frame; and while that one is not so old itself, those since the key
+    /// frame before it, so that who is still catching up when a new group begins can go on.
     pub duration: Duration,
     /// Units go, oldest first, while there are more bytes than this.
     pub bytes: usize,
@@ -27,18 +28,20 @@ pub(super) struct Ring {
     units: VecDeque<Arc<Unit>>,
     bytes: usize,
     newest_key: Option<u64>,
+    /// The key frame before the newest.
+    former_key: Option<u64>,
     begins: u64,
 }
 
 impl Ring {
     pub(super) fn new(limits: RingLimits) -> Self {
-        Self { limits, units: VecDeque::new(), bytes: 0, newest_key: None, begins: 0 }
+        Self { limits, units: VecDeque::new(), bytes: 0, newest_key: None, former_key: None, begins: 0 }
     }
 
     /// Appends a unit and lets go of what the limits no longer allow.
     pub(super) fn push(&mut self, unit: Arc<Unit>) {
         if unit.key {
-            self.newest_key = Some(unit.sequence);
+            self.former_key = self.newest_key.replace(unit.sequence);
         }
         self.bytes += unit.memory();
         self.units.push_back(unit);
@@ -55,7 +58,7 @@ impl Ring {
     pub(super) fn clear(&mut self, next: u64) {
         self.units.clear();
         self.bytes = 0;
-        self.newest_key = None;
+        (self.newest_key, self.former_key) = (None, None);
         self.begins = next;
     }
 
@@ -66,9 +69,10 @@ impl Ring {
 
     fn front_is_old(&self) -> bool {
         let (Some(front), Some(back)) = (self.units.front(), self.units.back()) else { return false };
-        let in_newest_group = self.newest_key.is_some_and(|key| front.sequence >= key);
-        let age = back.capture.mono.since(front.capture.mono);
-        age > self.limits.duration && !in_newest_group
+        let age = |unit: &Unit| back.capture.mono.since(unit.capture.mono);
+        let group_is_new = self.newest_key().is_some_and(|key| age(key) <= self.limits.duration);
+        let kept_from = if group_is_new { self.former_key.or(self.newest_key) } else { self.newest_key };
+        age(front) > self.limits.duration && kept_from.is_none_or(|key| front.sequence < key)
     }
 
     /// The unit of this number, if the ring holds it.

@@ -138,6 +138,20 @@ fn the_newest_group_outlives_the_time_limit_but_not_the_byte_limit() {
     assert_eq!(drain(&mut cursor), [241]);
 }
 
+/// Who catches up at a pace, over UDP, is still in an old long group when the next begins.
+#[test]
+fn the_group_before_stays_until_the_newest_is_as_old_as_the_limit() {
+    let mut producer = Producer::new(RingLimits { duration: Duration::from_secs(4), bytes: 1 << 20 });
+    producer.group(100);
+    let mut cursor = producer.track.read_from_key();
+    assert!((0..60).all(|_| matches!(cursor.try_next(), Some(Next::Unit(_)))));
+    producer.group(41);
+    assert_eq!(drain(&mut cursor), (60..141).collect::<Vec<_>>());
+    producer.publish(false, 10);
+    let mut late = producer.track.read_at(60);
+    assert!(matches!(late.try_next(), Some(Next::Lagged { .. })), "the group before stays too long");
+}
+
 #[test]
 fn a_single_unit_over_the_limit_does_not_stay() {
     let mut producer = Producer::new(RingLimits { duration: Duration::from_secs(1), bytes: 10_000 });

@@ -6,8 +6,9 @@ use super::{
 };
 use crate::xml::{Element, escape};
 
-/// What is a flag: part and attribute of GetServiceCapabilities, and the path in `Capabilities/Device` of GetCapabilities.
-const FLAGS: [(Feature, &str, &str, &str); 10] = [
+/// What is a flag: part and attribute of GetServiceCapabilities, and the path in `Capabilities/Device` of
+/// GetCapabilities.
+const FLAGS: [(Feature, &str, &str, &str); 9] = [
     (Feature::Ipv6, "Network", "IPVersion6", "Network/IPVersion6"),
     (Feature::LinkLocal, "Network", "ZeroConfiguration", "Network/ZeroConfiguration"),
     (Feature::DynamicDns, "Network", "DynDNS", "Network/DynDNS"),
@@ -17,9 +18,10 @@ const FLAGS: [(Feature, &str, &str, &str); 10] = [
     (Feature::DiscoveryBye, "System", "DiscoveryBye", "System/DiscoveryBye"),
     (Feature::FirmwareUpgrade, "System", "HttpFirmwareUpgrade", "System/Extension/HttpFirmwareUpgrade"),
     (Feature::SystemBackup, "System", "HttpSystemBackup", "System/Extension/HttpSystemBackup"),
-    // Any of three, the first of which stands above.
-    (Feature::SystemUris, "System", "HttpSystemLogging", "System/Extension/HttpSystemLogging"),
 ];
+
+/// What is fetched from an address of its own, in both ways of telling.
+const URIS: [&str; 3] = ["HttpSystemBackup", "HttpSystemLogging", "HttpSupportInformation"];
 
 /// The device service's own features.
 pub(super) fn device(asked: &mut dyn Asked, features: &mut Features, capabilities: Option<&Element>) {
@@ -50,9 +52,8 @@ fn by_services(asked: &mut dyn Asked, features: &mut Features) {
         let because = format!("System/@{name} is not true");
         features.put_or_open(feature, &answer, |all| !flag(Some(all), "System", name), &because);
     }
-    let uris = ["HttpSystemBackup", "HttpSystemLogging", "HttpSupportInformation"];
-    let any = |all: &Element| uris.into_iter().any(|name| flag(Some(all), "System", name));
-    features.put_or_open(Feature::SystemUris, &answer, any, &format!("one of System/@{} is true", uris.join(", @")));
+    let any = |all: &Element| URIS.into_iter().any(|name| flag(Some(all), "System", name));
+    features.put_or_open(Feature::SystemUris, &answer, any, &format!("one of System/@{} is true", URIS.join(", @")));
     let ntp = |all: &Element| {
         all.at("Network").and_then(|part| part.attribute("NTP")?.parse::<u32>().ok()).is_some_and(|count| count > 0)
     };
@@ -69,8 +70,7 @@ fn by_capabilities(asked: &mut dyn Asked, features: &mut Features, told: Option<
     for (feature, _, _, path) in FLAGS {
         features.put(feature, is_true(path), format!("GetCapabilities and Device/{path}"));
     }
-    let uris = ["HttpSystemBackup", "HttpSystemLogging", "HttpSupportInformation"];
-    let any = uris.into_iter().any(|name| is_true(&format!("System/Extension/{name}")));
+    let any = URIS.into_iter().any(|name| is_true(&format!("System/Extension/{name}")));
     features.put(Feature::SystemUris, any, "GetCapabilities and Device/System/Extension/HttpSystem…");
     for feature in
         [Feature::Discovery, Feature::UserConfiguration, Feature::NetworkConfiguration, Feature::UsernameToken]

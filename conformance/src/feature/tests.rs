@@ -10,8 +10,8 @@ use crate::{
     xml::Element,
 };
 
-/// A device that answers what is written down: by the name of the operation with its prefix, the content of the response.
-/// `!` is silence, and what is not there a fault.
+/// A device that answers what is written down: by the name of the operation with its prefix, the content of the
+/// response. `!` is silence, and what is not there a fault.
 #[derive(Default)]
 struct Canned {
     answers: BTreeMap<&'static str, &'static str>,
@@ -160,7 +160,8 @@ fn flags_and_lists_of_the_device_service_are_read() {
     assert_eq!(has(&full, &wanted), [true, true, true, true, true, true, true, false, false]);
     let less = says(
         "<Capabilities><Network IPVersion6=\"true\" NTP=\"0\"/><Security/><System DiscoveryBye=\"true\" \
-         DiscoveryNotSupported=\"true\" NetworkConfigNotSupported=\"true\" UserConfigNotSupported=\"true\"/></Capabilities>",
+         DiscoveryNotSupported=\"true\" NetworkConfigNotSupported=\"true\" UserConfigNotSupported=\"true\"/>\
+         </Capabilities>",
     );
     let wanted = [
         Feature::Ipv6,
@@ -196,7 +197,8 @@ fn each_media_service_has_features_of_its_own() {
         (
             "tr2:GetServiceCapabilities",
             "<Capabilities SnapshotUri=\"true\" OSD=\"true\"><ProfileCapabilities \
-             ConfigurationsSupported=\"VideoSource VideoEncoder AudioOutput\"/><StreamingCapabilities RTSPStreaming=\"true\" \
+             ConfigurationsSupported=\"VideoSource VideoEncoder AudioOutput\"/>\
+             <StreamingCapabilities RTSPStreaming=\"true\" \
              RTSPWebSocketUri=\"\"/></Capabilities>",
         ),
         ("tr2:GetVideoEncoderConfigurationOptions", "<Options><Encoding>H265</Encoding></Options>"),
@@ -249,8 +251,8 @@ fn a_relay_is_tried_and_put_back() {
         ),
         (
             "tds:GetRelayOutputs",
-            "<RelayOutputs token=\"r&amp;1\"><tt:Properties><tt:Mode>Bistable</tt:Mode><tt:DelayTime>PT0S</tt:DelayTime>\
-             <tt:IdleState>closed</tt:IdleState></tt:Properties></RelayOutputs>",
+            "<RelayOutputs token=\"r&amp;1\"><tt:Properties><tt:Mode>Bistable</tt:Mode>\
+             <tt:DelayTime>PT0S</tt:DelayTime><tt:IdleState>closed</tt:IdleState></tt:Properties></RelayOutputs>",
         ),
         ("tds:SetRelayOutputSettings", ""),
     ]);
@@ -270,8 +272,10 @@ fn a_device_without_get_services_is_known_by_get_capabilities() {
             (
                 "tds:GetCapabilities",
                 "<Capabilities><Device><Network><IPVersion6>true</IPVersion6></Network><System><Extension>\
-                 <HttpSystemLogging>true</HttpSystemLogging></Extension></System></Device><Media><XAddr>http://m</XAddr>\
-                 <StreamingCapabilities><RTP_RTSP_TCP>true</RTP_RTSP_TCP></StreamingCapabilities></Media></Capabilities>",
+                 <HttpSystemLogging>true</HttpSystemLogging></Extension></System></Device><Media>\
+                 <XAddr>http://m</XAddr>\
+                 <StreamingCapabilities><RTP_RTSP_TCP>true</RTP_RTSP_TCP></StreamingCapabilities></Media>\
+                 </Capabilities>",
             ),
             ("tds:GetNTP", "<NTPInformation/>"),
         ]),

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use demux::{Demux, Kind};
 use group::Group;
 
+use crate::launch::PICTURE_MTU;
 use crate::timeline::Timeline;
 
 /// One stream of the file that can be offered.
@@ -58,11 +59,11 @@ fn launch(caps: &gst::Caps) -> Result<String, String> {
     let mpeg_version = structure.get::<i32>("mpegversion").ok();
     let name = structure.name().as_str();
     let payloader = match (name, mpeg_version) {
-        ("video/x-h264", _) => "rtph264pay pt=96 config-interval=-1 aggregate-mode=zero-latency",
-        ("video/x-h265", _) => "rtph265pay pt=96 config-interval=-1 aggregate-mode=zero-latency",
-        ("audio/mpeg", Some(2 | 4)) => "rtpmp4gpay pt=97",
-        ("audio/x-mulaw", _) => "rtppcmupay pt=0",
-        ("audio/x-alaw", _) => "rtppcmapay pt=8",
+        ("video/x-h264", _) => format!("rtph264pay {PICTURE_MTU} pt=96 config-interval=-1 aggregate-mode=zero-latency"),
+        ("video/x-h265", _) => format!("rtph265pay {PICTURE_MTU} pt=96 config-interval=-1 aggregate-mode=zero-latency"),
+        ("audio/mpeg", Some(2 | 4)) => "rtpmp4gpay pt=97".to_owned(),
+        ("audio/x-mulaw", _) => "rtppcmupay pt=0".to_owned(),
+        ("audio/x-alaw", _) => "rtppcmapay pt=8".to_owned(),
         _ => return Err(format!("a stream of {name} cannot be offered: H.264, H.265, AAC and G.711 can")),
     };
     Ok(format!("( appsrc name=src ! {payloader} name=pay0 timestamp-offset=0 )"))

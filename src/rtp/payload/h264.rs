@@ -1,10 +1,12 @@
 //! H.264 (RFC 6184), packetization mode 1: single NAL unit packets, STAP-A and FU-A.
 
-use super::nal::{Nals, fitting};
+use super::nal::{Nals, Shape, fitting};
 use crate::rtp::packetizer::{Head, PacketSink};
 
 /// Length of a NAL unit header, in bytes.
-pub(super) const HEADER_LEN: usize = 1;
+const HEADER_LEN: usize = 1;
+/// Section 7.4.1 of H.264 numbers the delimiter 9.
+pub(super) const SHAPE: Shape = Shape { header_len: HEADER_LEN, is_delimiter: |first| first & 0x1f == 9 };
 
 const STAP_A: u8 = 24;
 const FU_A: u8 = 28;
@@ -144,6 +146,12 @@ mod tests {
     }
 
     #[test]
+    fn a_delimiter_is_not_sent() {
+        let packets = pack_nals(H264, 1400, &[nal(7, 20), nal(8, 5), vec![0x09, 0xf0], nal(5, 3000)], 2);
+        assert_eq!(unpack(&packets), [nal(7, 20), nal(8, 5), nal(5, 3000)]);
+    }
+
+    #[test]
     fn empty_nal_units_are_left_out() {
         let packets = pack_nals(H264, 1400, &[vec![], nal(1, 10), vec![0x09]], 0);
         assert_eq!(unpack(&packets), [nal(1, 10)]);
@@ -165,8 +173,11 @@ mod tests {
                     nal
                 })
                 .collect();
+            // One that is sent whatever the others are: a unit of delimiters only is none.
+            let nals: Vec<_> = nals.into_iter().chain([nal(1, 10)]).collect();
             let packets = pack_nals(H264, max_packet, &nals, sets.min(nals.len()));
-            prop_assert_eq!(unpack(&packets), nals);
+            let sent: Vec<_> = nals.into_iter().filter(|nal| nal[0] & 0x1f != 9).collect();
+            prop_assert_eq!(unpack(&packets), sent);
             let markers = packets.iter().filter(|p| p.marker).count();
             prop_assert!(markers == 1 && packets.last().unwrap().marker, "RT-8");
         }

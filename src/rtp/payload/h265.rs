@@ -1,10 +1,12 @@
 //! H.265 (RFC 7798) without decoding order numbers: single NAL unit packets, aggregation packets, fragmentation units.
 
-use super::nal::{Nals, fitting};
+use super::nal::{Nals, Shape, fitting};
 use crate::rtp::packetizer::{Head, PacketSink};
 
 /// Length of a NAL unit header, in bytes: F (1), type (6), layer (6), temporal ID plus one (3).
-pub(super) const HEADER_LEN: usize = 2;
+const HEADER_LEN: usize = 2;
+/// Section 7.4.2.2 of H.265 numbers the delimiter 35.
+pub(super) const SHAPE: Shape = Shape { header_len: HEADER_LEN, is_delimiter: |first| (first >> 1) & 0x3f == 35 };
 
 const AP: u8 = 48;
 const FU: u8 = 49;
@@ -134,6 +136,12 @@ mod tests {
         assert_eq!(packets[0].payload[..2], nal(AP, 5, 2, 2));
     }
 
+    #[test]
+    fn a_delimiter_is_not_sent() {
+        let packets = pack_nals(H265, 1400, &[nal(33, 0, 1, 10), nal(35, 0, 1, 3), nal(19, 0, 1, 3000)], 1);
+        assert_eq!(unpack(&packets), [nal(33, 0, 1, 10), nal(19, 0, 1, 3000)]);
+    }
+
     proptest! {
         #[test]
         fn any_nal_units_come_back(
@@ -142,8 +150,11 @@ mod tests {
             max_packet in 64usize..2000,
         ) {
             let nals: Vec<_> = nals.into_iter().map(|(kind, layer, tid, len)| nal(kind, layer, tid, len)).collect();
+            // One that is sent whatever the others are: a unit of delimiters only is none.
+            let nals: Vec<_> = nals.into_iter().chain([nal(1, 0, 1, 10)]).collect();
             let packets = pack_nals(H265, max_packet, &nals, sets.min(nals.len()));
-            prop_assert_eq!(unpack(&packets), nals);
+            let sent: Vec<_> = nals.into_iter().filter(|nal| nal[0] >> 1 & 0x3f != 35).collect();
+            prop_assert_eq!(unpack(&packets), sent);
             let markers = packets.iter().filter(|p| p.marker).count();
             prop_assert!(markers == 1 && packets.last().unwrap().marker, "RT-8");
         }

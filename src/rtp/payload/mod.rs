@@ -38,8 +38,8 @@ impl<'a> Plan<'a> {
     /// Checks a unit.
     pub(super) fn new(format: PayloadFormat, unit: &UnitView<'a>) -> Result<Self, PackError> {
         Ok(match format {
-            PayloadFormat::H264 => Self::H264(nal::Nals::new(unit, h264::HEADER_LEN)?),
-            PayloadFormat::H265 => Self::H265(nal::Nals::new(unit, h265::HEADER_LEN)?),
+            PayloadFormat::H264 => Self::H264(nal::Nals::new(unit, h264::SHAPE)?),
+            PayloadFormat::H265 => Self::H265(nal::Nals::new(unit, h265::SHAPE)?),
             PayloadFormat::Jpeg => Self::Jpeg(Box::new(jpeg::Picture::parse(unit.payload)?)),
             PayloadFormat::Aac => Self::Aac(unit.payload),
             PayloadFormat::G711 => Self::G711(unit.payload),

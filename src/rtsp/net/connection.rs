@@ -33,7 +33,7 @@ use super::{
     registry::{ConnectionId, Delivery, Entry, SetUpTrack, lock},
 };
 use crate::{
-    base::parting::part,
+    base::{clock::MonoTime, parting::part},
     hub::Cursor,
     rtsp::core::{
         answer,
@@ -62,7 +62,9 @@ pub(super) struct Connection<C> {
 /// of good will builds up fits: a description is one or two KiB.
 const MOST_ANSWERS: usize = 32 << 10;
 const READ_CHUNK: usize = 2048;
-const TICK: Duration = Duration::from_secs(1);
+/// How often sessions and deadlines are looked after. All connections do so at the same moments of the clock: on an idle core
+/// waking up costs more than the looking.
+const TICK_NANOS: u64 = 1_000_000_000;
 
 /// What comes whatever the client does. It stays registered from one wait to the next: a viewer waits twice for each unit.
 struct Interrupts {
@@ -112,7 +114,7 @@ impl<C: ByteChannel> Connection<C> {
     }
 
     async fn converse(&mut self, shutdown: watch::Receiver<bool>) -> io::Result<()> {
-        let mut interrupts = Interrupts::new(shutdown);
+        let mut interrupts = Interrupts::new(shutdown, self.context.clock.mono());
         loop {
             self.handle_inbox().await;
             self.fill();
@@ -127,7 +129,7 @@ impl<C: ByteChannel> Connection<C> {
                 }
                 Woken::Written | Woken::Published => {}
                 Woken::Tick => {
-                    interrupts.next_tick();
+                    interrupts.next_tick(self.context.clock.mono());
                     self.tend_sessions();
                     self.check_deadlines()?;
                 }
@@ -297,19 +299,19 @@ impl<C: ByteChannel> Connection<C> {
 }
 
 impl Interrupts {
-    fn new(shutdown: watch::Receiver<bool>) -> Self {
+    fn new(shutdown: watch::Receiver<bool>, now: MonoTime) -> Self {
         let mut waiting = shutdown.clone();
         // Where the sender is gone, the server is too.
         let shutting_down = async move { drop(waiting.changed().await) };
-        Self { tick: Box::pin(sleep(TICK)), shutdown, shutting_down: Box::pin(shutting_down) }
+        Self { tick: Box::pin(sleep(to_tick(now))), shutdown, shutting_down: Box::pin(shutting_down) }
     }
 
     fn is_tick(&self) -> bool {
         Instant::now() >= self.tick.deadline()
     }
 
-    fn next_tick(&mut self) {
-        self.tick.as_mut().reset(Instant::now() + TICK);
+    fn next_tick(&mut self, now: MonoTime) {
+        self.tick.as_mut().reset(Instant::now() + to_tick(now));
     }
 
     fn is_shutdown(&self) -> bool {
@@ -323,6 +325,12 @@ impl Interrupts {
             () = &mut self.shutting_down, if !closing => Woken::Shutdown,
         }
     }
+}
+
+/// How long it is to the next tick.
+fn to_tick(now: MonoTime) -> Duration {
+    let since_last = now.as_nanos() % TICK_NANOS;
+    Duration::from_nanos(TICK_NANOS - since_last)
 }
 
 /// Starts the tracks of a session that go by UDP, now that the answer to PLAY is on its way.

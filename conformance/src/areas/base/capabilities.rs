@@ -11,7 +11,6 @@ use crate::{
     xml::Element,
 };
 
-const PTZ: &str = "http://www.onvif.org/ver20/ptz/wsdl";
 const RECEIVER: &str = "http://www.onvif.org/ver10/receiver/wsdl";
 
 pub(super) fn cases() -> Vec<Case> {
@@ -20,7 +19,7 @@ pub(super) fn cases() -> Vec<Case> {
         case("DEVICE-1-1-3", Reads, |t| mandatory_category(t, "Device")),
         case("DEVICE-1-1-4", Reads, |t| optional_category(t, "Media", namespace("trt"))),
         case("DEVICE-1-1-5", Reads, |t| mandatory_category(t, "Events")),
-        case("DEVICE-1-1-6", Reads, |t| optional_category(t, "PTZ", PTZ)),
+        case("DEVICE-1-1-6", Reads, |t| optional_category(t, "PTZ", namespace("tptz"))),
         case("DEVICE-1-1-9", Reads, unknown_category),
         case("DEVICE-1-1-10", Reads, |t| optional_category(t, "Imaging", namespace("timg"))),
         case("DEVICE-1-1-11", Reads, |t| optional_category(t, "Analytics", namespace("tan"))),
@@ -227,16 +226,16 @@ fn services_agree_with_service_capabilities(t: &mut Test<'_>) -> Outcome {
     Ok(())
 }
 
-/// What an attribute of capabilities means: one that is left out says the same as `false`, `0` or an empty list; the order
-/// of a list is of no importance.
+/// What an attribute of capabilities means: one that is left out says the same as `false`, `0` or an empty list; the
+/// order of a list is of no importance.
 fn meaning(value: Option<&str>) -> BTreeSet<String> {
     let words = value.unwrap_or_default().split_whitespace();
     let words = words.map(|word| if word == "1" { "true" } else { word });
     words.filter(|word| !["false", "0"].contains(word)).map(str::to_owned).collect()
 }
 
-/// What GetCapabilities says in an element and GetServices in an attribute (case DEVICE-1-1-30, steps 9 to 62): the path in
-/// `Capabilities/Device`, and the part and the attribute of the device service's capabilities.
+/// What GetCapabilities says in an element and GetServices in an attribute (case DEVICE-1-1-30, steps 9 to 62): the
+/// path in `Capabilities/Device`, and the part and the attribute of the device service's capabilities.
 const SAME_DEVICE: [(&str, &str, &str); 27] = [
     ("Network/IPFilter", "Network", "IPFilter"),
     ("Network/ZeroConfiguration", "Network", "ZeroConfiguration"),
@@ -270,8 +269,9 @@ const SAME_DEVICE: [(&str, &str, &str); 27] = [
 /// A path in an element of GetCapabilities, and the attribute that tells the same.
 type Pair = (&'static str, &'static str);
 
-/// The same of the other services (steps 63 to 79): the step, the path in `Capabilities`, the namespace, and pairs of a path
-/// there and an attribute here. `WSPullPointSupport` is not among them: the attribute was taken out of the WSDL.
+/// The same of the other services (steps 63 to 79): the step, the path in `Capabilities`, the namespace, and pairs of
+/// a path there and an attribute here. `WSPullPointSupport` is not among them: the attribute was taken out of the
+/// WSDL.
 const SAME_SERVICE: [(&str, &str, &str, &[Pair]); 10] = [
     (
         "63",
@@ -299,7 +299,7 @@ const SAME_SERVICE: [(&str, &str, &str, &[Pair]); 10] = [
             ("StreamingCapabilities/RTP_RTSP_TCP", "StreamingCapabilities/RTP_RTSP_TCP"),
         ],
     ),
-    ("74", "PTZ", PTZ, &[]),
+    ("74", "PTZ", "http://www.onvif.org/ver20/ptz/wsdl", &[]),
     (
         "75",
         "Extension/DeviceIO",

@@ -7,6 +7,7 @@ mod clock;
 mod namespaces;
 mod restart;
 mod security;
+mod servers;
 mod system;
 mod users;
 

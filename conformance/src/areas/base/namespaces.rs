@@ -1,5 +1,6 @@
 //! Requests that declare their namespaces in unusual ways (cases DEVICE-6-1-*).
 
+use super::servers::{as_before, by_ipv4, set_servers};
 use crate::{
     case::{Case, When::Changes, case},
     feature::Feature,
@@ -41,17 +42,9 @@ fn set_dns(t: &mut Test<'_>, style: Style) -> Outcome {
     t.step("3.2", "GetDNS is answered");
     let answer = ask(t, style, "<tds:GetDNS/>")?;
     let before = t.some(answer.at("DNSInformation"), "DNSInformation")?;
-    t.afterwards(as_before(before));
+    t.afterwards(as_before("DNS", before));
     t.step("3.4", "SetDNS is answered");
-    ask(
-        t,
-        style,
-        set(
-            false,
-            "",
-            &format!("<tds:DNSManual><tt:Type>IPv4</tt:Type><tt:IPv4Address>{DNS}</tt:IPv4Address></tds:DNSManual>"),
-        ),
-    )?;
+    ask(t, style, set_servers("DNS", false, &by_ipv4("DNS", DNS)))?;
     t.step("3.6", "GetDNS tells what was set");
     let answer = ask(t, style, "<tds:GetDNS/>")?;
     t.same("FromDHCP", Some(false), answer.bool_at("DNSInformation/FromDHCP"))?;
@@ -63,16 +56,7 @@ fn set_dns(t: &mut Test<'_>, style: Style) -> Outcome {
         .collect();
     t.same("DNSManual", vec![("IPv4", DNS)], servers)?;
     t.step("3.7", "SetDNS puts it back");
-    ask(t, style, as_before(before)).map(drop)
-}
-
-fn set(from_dhcp: bool, domains: &str, manual: &str) -> String {
-    format!("<tds:SetDNS><tds:FromDHCP>{from_dhcp}</tds:FromDHCP>{domains}{manual}</tds:SetDNS>")
-}
-
-fn as_before(before: &Element) -> String {
-    let all = |name: &'static str| before.all(name).map(move |one| one.renamed("tds", name)).collect::<String>();
-    set(before.bool_at("FromDHCP").unwrap_or(false), &all("SearchDomain"), &all("DNSManual"))
+    ask(t, style, as_before("DNS", before)).map(drop)
 }
 
 fn set_metadata(t: &mut Test<'_>, style: Style) -> Outcome {

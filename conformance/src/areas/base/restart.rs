@@ -3,17 +3,16 @@
 use std::{
     collections::BTreeSet,
     net::{TcpStream, ToSocketAddrs},
-    sync::atomic::Ordering,
     thread,
     time::{Duration, Instant},
 };
 
-use super::{clock, users};
+use super::{clock, servers, users};
 use crate::{
     case::{Case, When::Last, case},
     feature::Feature,
     soap::{Call, Who, split},
-    test::{INTERRUPTED, Test},
+    test::Test,
     verdict::{Outcome, Stop},
     xml::{Element, escape},
 };
@@ -46,7 +45,11 @@ fn reboot(t: &mut Test<'_>) -> Outcome {
 fn factory_default(t: &mut Test<'_>, kind: &str) -> Outcome {
     t.step("0", "what the device is set to, in order to put it back");
     let before = Settings::of(t)?;
-    t.afterwards_do(move |t| before.put_back(t));
+    t.afterwards_do(move |t| {
+        // Whoever broke the case off did so while the device was away.
+        wait(t, UNTIL_BACK, is_there)?;
+        before.put_back(t)
+    });
     t.step("4", &format!("SetSystemFactoryDefault ({kind}) is answered"));
     t.ask(format!(
         "<tds:SetSystemFactoryDefault><tds:FactoryDefault>{kind}</tds:FactoryDefault></tds:SetSystemFactoryDefault>"
@@ -81,7 +84,7 @@ fn wait(t: &Test<'_>, most: Duration, holds: impl Fn(&Test<'_>) -> bool) -> Outc
         if holds(t) {
             return Ok(true);
         }
-        if INTERRUPTED.load(Ordering::Relaxed) {
+        if t.is_interrupted() {
             return Err(Stop::Interrupted);
         }
         thread::sleep(Duration::from_millis(20));
@@ -97,7 +100,7 @@ fn is_there(t: &Test<'_>) -> bool {
         && Call::new("<tds:GetSystemDateAndTime/>")
             .by(Who::Nobody)
             .send(t.device)
-            .is_ok_and(|answer| answer.status == 200)
+            .is_ok_and(|answer| answer.status < 500)
 }
 
 /// What is read before the settings of the factory come back, and how it is set again.
@@ -105,12 +108,13 @@ type Setter = fn(&Element) -> Vec<String>;
 
 /// The settings that can be put back, and whether a device has them.
 const SETTINGS: [(Option<Feature>, &str, Setter); 8] = [
-    (None, "<tds:GetSystemDateAndTime/>", clock_again),
     (None, "<tds:GetScopes/>", scopes_again),
     (None, "<tds:GetDiscoveryMode/>", discovery_mode_again),
     (None, "<tds:GetHostname/>", hostname_again),
-    (Some(Feature::Ntp), "<tds:GetNTP/>", |answer| addresses_again(answer, "NTP")),
-    (None, "<tds:GetDNS/>", |answer| addresses_again(answer, "DNS")),
+    (None, "<tds:GetDNS/>", |answer| servers_again(answer, "DNS")),
+    (Some(Feature::Ntp), "<tds:GetNTP/>", |answer| servers_again(answer, "NTP")),
+    // A clock may be set by NTP only when there are servers.
+    (None, "<tds:GetSystemDateAndTime/>", clock_again),
     (Some(Feature::Media1), "<trt:GetVideoEncoderConfigurations/>", |answer| encoders_again(answer, "trt")),
     (Some(Feature::Media2), "<tr2:GetVideoEncoderConfigurations/>", |answer| encoders_again(answer, "tr2")),
 ];
@@ -150,10 +154,7 @@ impl Settings {
     /// Sets again what is not as it was, and tells what cannot be set.
     fn put_back(self, t: &mut Test<'_>) -> Outcome {
         put_owner_back(t)?;
-        let lost: Vec<String> = self.users.difference(&users::names(t)?).cloned().collect();
-        if !lost.is_empty() {
-            t.note(format!("users that are lost, for nobody knows their passwords: {}", lost.join(", ")));
-        }
+        users::note_lost(t, &self.users);
         for (get, setter, before) in self.setters {
             let now = t.attempt(get)?.map(|answer| setter(&answer)).unwrap_or_default();
             for request in before.into_iter().filter(|request| !now.contains(request)) {
@@ -172,7 +173,8 @@ impl Settings {
     }
 }
 
-/// Makes the judge's own user again if the device does not know it any more: a device without users lets anybody make one.
+/// Makes the judge's own user again if the device does not know it any more: a device without users lets anybody make
+/// one.
 pub(super) fn put_owner_back(t: &mut Test<'_>) -> Outcome {
     if !t.exchange(&Call::new("<tds:GetUsers/>"))?.is_not_authorized() {
         return Ok(());
@@ -215,14 +217,9 @@ fn hostname_again(answer: &Element) -> Vec<String> {
         .collect()
 }
 
-/// The servers of NTP or DNS.
-fn addresses_again(answer: &Element, kind: &str) -> Vec<String> {
-    let Some(told) = answer.at(&format!("{kind}Information")) else { return Vec::new() };
-    let dhcp = told.bool_at("FromDHCP").unwrap_or(false);
-    let domains: String = told.all("SearchDomain").map(|domain| domain.renamed("tds", "SearchDomain")).collect();
-    let name = format!("{kind}Manual");
-    let manual: String = told.all(&name).map(|server| server.renamed("tds", &name)).collect();
-    vec![format!("<tds:Set{kind}><tds:FromDHCP>{dhcp}</tds:FromDHCP>{domains}{manual}</tds:Set{kind}>")]
+fn servers_again(answer: &Element, kind: &str) -> Vec<String> {
+    let told = answer.at(&format!("{kind}Information"));
+    told.map(|told| servers::as_before(kind, told)).into_iter().collect()
 }
 
 fn encoders_again(answer: &Element, prefix: &str) -> Vec<String> {

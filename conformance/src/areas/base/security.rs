@@ -7,6 +7,7 @@ use crate::{
         When::{Changes, Reads},
         case,
     },
+    feature::Feature,
     soap::{Call, Token, Who},
     test::Test,
     verdict::Outcome,
@@ -15,11 +16,13 @@ use crate::{
 const PASSWORD_TEXT: &str =
     "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-username-token-profile-1.0#PasswordText";
 
-/// A request that nobody but an administrator may make.
-const SECRET: &str = "<tds:GetUsers/>";
-
 pub(super) fn cases() -> Vec<Case> {
     vec![case("SECURITY-1-1-1", Changes, username_token), case("SECURITY-1-1-2", Reads, digest)]
+}
+
+/// A request that nobody may make without saying who he is.
+fn secret(t: &Test<'_>) -> &'static str {
+    if t.has(Feature::UserConfiguration) { "<tds:GetUsers/>" } else { "<tds:GetDeviceInformation/>" }
 }
 
 fn username_token(t: &mut Test<'_>) -> Outcome {
@@ -29,28 +32,33 @@ fn username_token(t: &mut Test<'_>) -> Outcome {
     demand_refused(t, "a token without nonce", &Token { nonce: None, ..good.clone() })?;
     demand_refused(t, "a token without time", &Token { created: None, ..good.clone() })?;
     demand_refused(t, "a token whose type is that of a plain password", &Token { kind: Some(PASSWORD_TEXT), ..good })?;
-    // A password is sent as it is only if it is nobody's.
-    let plain = with_administrator(t, |t, who| {
-        let token = Token { kind: Some(PASSWORD_TEXT), plain: true, ..Token::of(who)? };
-        demand_refused(t, "a token with a plain password", &token)
-    })?;
-    if plain.is_none() {
-        t.note("a plain password was not tried: no user can be made for it");
-    }
+    plain_password(t)?;
     t.step("6", "a token with all that belongs to it is taken");
     let (user, password) = t.device.owner();
-    t.ask_by(&Call::new(SECRET).by(Who::Token(user.into(), password.into()))).map(drop)
+    t.ask_by(&Call::new(secret(t)).by(Who::Token(user.into(), password.into()))).map(drop)
+}
+
+/// A password is sent as it is only if it is nobody's.
+fn plain_password(t: &mut Test<'_>) -> Outcome {
+    let refuse = |t: &mut Test<'_>, who: (&str, &str)| {
+        let token = Token { kind: Some(PASSWORD_TEXT), plain: true, ..Token::of(who)? };
+        demand_refused(t, "a token with a plain password", &token)
+    };
+    if !t.has(Feature::UserConfiguration) || with_administrator(t, refuse)?.is_none() {
+        t.note("a plain password was not tried: no user can be made for it");
+    }
+    Ok(())
 }
 
 fn demand_refused(t: &mut Test<'_>, what: &str, token: &Token) -> Outcome {
-    let answer = t.exchange(&Call::new(SECRET).by(Who::Header(token.header())))?;
+    let answer = t.exchange(&Call::new(secret(t)).by(Who::Header(token.header())))?;
     let refused = answer.status != 200 || answer.fault().is_some();
     t.demand(refused, format!("{what} is refused"), format!("{}: it is taken", answer.status))
 }
 
 fn digest(t: &mut Test<'_>) -> Outcome {
     t.step("4", "a request without authentication gets 401");
-    let answer = t.exchange(&Call::new(SECRET).by(Who::Nobody))?;
+    let answer = t.exchange(&Call::new(secret(t)).by(Who::Nobody))?;
     t.same("HTTP status", 401, answer.status)?;
     t.step("5", "a challenge tells what is needed for an answer");
     let all = answer.message.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("www-authenticate"));
@@ -67,5 +75,5 @@ fn digest(t: &mut Test<'_>) -> Outcome {
     )?;
     t.step("7", "a request with the answer to it is taken");
     let (user, password) = t.device.owner();
-    t.ask_by(&Call::new(SECRET).by(Who::Digest(user.into(), password.into()))).map(drop)
+    t.ask_by(&Call::new(secret(t)).by(Who::Digest(user.into(), password.into()))).map(drop)
 }

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use super::clock::{demand_sound, now, put_back_afterwards, set_date_and_time, system_date_and_time, utc_date_time};
+use super::{
+    clock::{demand_sound, now, put_back_afterwards, set_date_and_time, system_date_and_time, utc_date_time},
+    servers::{as_before, by_ipv4, set_servers},
+};
 use crate::{
     case::{
         Case,
@@ -130,20 +133,15 @@ fn set_by_ntp(t: &mut Test<'_>) -> Outcome {
     t.step("3", "GetNTP tells the time servers");
     let answer = t.ask("<tds:GetNTP/>")?;
     let ntp = t.some(answer.at("NTPInformation"), "NTPInformation")?.clone();
-    let manual: String = ntp.all("NTPManual").map(|server| server.renamed("tds", "NTPManual")).collect();
-    let from_dhcp = ntp.bool_at("FromDHCP").unwrap_or(false);
     t.step("4", "GetSystemDateAndTime tells how the clock is set");
     let before = system_date_and_time(t)?;
     // What is put back last is registered first: as in the text the clock comes before the servers.
-    t.afterwards(set_ntp(from_dhcp, &manual));
+    t.afterwards(as_before("NTP", &ntp));
     put_back_afterwards(t, &before);
     t.step("5", "SetNTP names a time server");
     let known = ntp.all("NTPManual").chain(ntp.all("NTPFromDHCP")).find_map(|server| server.text_at("IPv4Address"));
     let server = known.unwrap_or(TIME_SERVER);
-    t.ask(set_ntp(
-        false,
-        &format!("<tds:NTPManual><tt:Type>IPv4</tt:Type><tt:IPv4Address>{server}</tt:IPv4Address></tds:NTPManual>"),
-    ))?;
+    t.ask(set_servers("NTP", false, &by_ipv4("NTP", server)))?;
     t.step("8", "SetSystemDateAndTime sets the clock by NTP");
     t.ask(set_date_and_time("NTP", true, Some(ZONE), None))?;
     t.step("10", "GetSystemDateAndTime tells what was set");
@@ -156,8 +154,4 @@ fn set_by_ntp(t: &mut Test<'_>) -> Outcome {
 fn demand_set(t: &Test<'_>, told: &Element, kind: &str, daylight: bool) -> Outcome {
     t.same("DateTimeType", kind, told.text_or_empty("DateTimeType"))?;
     t.same("DaylightSavings", Some(daylight), told.bool_at("DaylightSavings"))
-}
-
-fn set_ntp(from_dhcp: bool, manual: &str) -> String {
-    format!("<tds:SetNTP><tds:FromDHCP>{from_dhcp}</tds:FromDHCP>{manual}</tds:SetNTP>")
 }

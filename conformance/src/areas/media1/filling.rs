@@ -38,7 +38,7 @@ fn made_filled_and_deleted(t: &mut Test<'_>) -> Outcome {
     if t.has(Feature::Media1Audio) {
         filled(t, token, "14.2", &AUDIO_SOURCE, &AUDIO_ENCODER)?;
     }
-    if t.has(Feature::BackChannel) {
+    if t.has(Feature::Media1AudioOutput) {
         filled(t, token, "15.2", &AUDIO_OUTPUT, &AUDIO_DECODER)?;
     }
     if empty.made {
@@ -115,8 +115,8 @@ fn ptz_added(t: &mut Test<'_>, profile: &str, source: &str) -> Outcome {
     holds(t, profile, &[with_source, ("PTZ", None)])
 }
 
-/// Adds a PTZ configuration to the profile. A device that cannot tell which go with the source is asked for each, until it
-/// takes one.
+/// Adds a PTZ configuration to the profile. A device that cannot tell which go with the source is asked for each, until
+/// it takes one.
 fn ptz_chosen(t: &mut Test<'_>, profile: &str) -> Outcome<Option<String>> {
     t.step("11.25", "the capabilities of the PTZ service");
     let capabilities = t.ask("<tptz:GetServiceCapabilities/>")?;

@@ -21,7 +21,7 @@ use super::{
 
 pub(super) fn cases() -> Vec<Case> {
     vec![
-        case("MEDIA2-3-1-1", Changes, |t| options_are_told(t, &AUDIO_SOURCE, &[&AUDIO_SOURCE])),
+        case("MEDIA2-3-1-1", Changes, |t| options_are_told(t, &AUDIO_SOURCE, &[&AUDIO_SOURCE], Steps(5))),
         case("MEDIA2-3-1-2", Reads, |t| lists_agree(t, &AUDIO_SOURCE, Steps(7))),
         case("MEDIA2-3-1-3", Reads, sources_keep_to_their_options),
         case("MEDIA2-3-1-4", Reads, |t| copies_agree(t, &AUDIO_SOURCE)),
@@ -36,7 +36,9 @@ pub(super) fn cases() -> Vec<Case> {
         case("MEDIA2-3-3-3", Reads, outputs_keep_to_their_options),
         case("MEDIA2-3-3-4", Reads, |t| copies_agree(t, &AUDIO_OUTPUT)),
         case("MEDIA2-3-3-6", Reads, |t| unknown_token_is_refused(t, &AUDIO_OUTPUT)),
-        case("MEDIA2-3-4-1", Changes, |t| options_are_told(t, &AUDIO_DECODER, &[&AUDIO_OUTPUT, &AUDIO_DECODER])),
+        case("MEDIA2-3-4-1", Changes, |t| {
+            options_are_told(t, &AUDIO_DECODER, &[&AUDIO_OUTPUT, &AUDIO_DECODER], Steps(5))
+        }),
         case("MEDIA2-3-4-2", Reads, |t| lists_agree(t, &AUDIO_DECODER, Steps(7))),
         case("MEDIA2-3-4-3", Reads, |t| copies_agree(t, &AUDIO_DECODER)),
         case("MEDIA2-3-4-4", Changes, decoders_can_be_renamed),
@@ -175,7 +177,7 @@ fn output_options_are_told(t: &mut Test<'_>) -> Outcome {
     let all = AUDIO_OUTPUT.options(t, None, None)?;
     let range = Range::at(t, t.some(all.first(), "options")?, "OutputLevelRange")?;
     t.demand(range.min <= range.max, "a range of the level, lesser end first", range.to_string())?;
-    options_are_told(t, &AUDIO_OUTPUT, &[&AUDIO_OUTPUT])
+    options_are_told(t, &AUDIO_OUTPUT, &[&AUDIO_OUTPUT], Steps(6))
 }
 
 fn outputs_keep_to_their_options(t: &mut Test<'_>) -> Outcome {

@@ -48,19 +48,20 @@ pub(super) fn compatible(t: &mut Test<'_>, kind: &Kind, profile: &Element, all: 
     Ok(())
 }
 
-/// Options of the device, of a configuration and of a profile; the kinds of `with` make a profile that can tell.
-pub(super) fn options_are_told(t: &mut Test<'_>, kind: &Kind, with: &[&Kind]) -> Outcome {
+/// Options of the device, of a configuration and of a profile; the kinds of `with` make a profile that can tell. The
+/// steps begin with the list of all configurations.
+pub(super) fn options_are_told(t: &mut Test<'_>, kind: &Kind, with: &[&Kind], steps: Steps) -> Outcome {
     t.step("3", "the options of the device");
     let options = kind.options(t, None, None)?;
     t.demand(!options.is_empty(), "options", "none")?;
-    t.step("5", "all configurations");
+    t.step(&steps.at(0), "all configurations");
     let all = kind.list(t)?;
-    t.step("6", "the options of a configuration");
+    t.step(&steps.at(1), "the options of a configuration");
     let first = t.some(all.first(), "a configuration")?;
     kind.options(t, Some(first.token()), None)?;
-    t.step("8", "a profile that has such a configuration");
+    t.step(&steps.at(3), "a profile that has such a configuration");
     let profile = profile_with(t, with)?;
-    t.step("9", "the options of a profile");
+    t.step(&steps.at(4), "the options of a profile");
     kind.options(t, None, Some(&profile))?;
     Ok(())
 }

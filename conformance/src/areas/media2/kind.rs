@@ -96,7 +96,7 @@ impl Kind {
         t.some(list.into_iter().next(), "a configuration")
     }
 
-    /// Gets options: for a configuration, for a profile, or of the device. Encoders have several, one for each encoding.
+    /// Gets options: for a configuration, for a profile, or of the device. Encoders have one set for each encoding.
     pub(super) fn options(
         &self,
         t: &mut Test<'_>,
@@ -165,7 +165,7 @@ pub(super) fn optional(name: &str, text: Option<&str>) -> String {
     text.map(|text| format!("<tr2:{name}>{}</tr2:{name}>", escape(text))).unwrap_or_default()
 }
 
-/// An element as text that is the same for equal elements, whatever the prefixes, the order and the spelling of numbers.
+/// An element as text that is the same for equal elements, whatever the prefixes, the order and how numbers look.
 fn canonical(element: &Element) -> String {
     let attributes = element.attributes.iter().map(|(name, value)| format!("{name}={}", plain(value)));
     let text = plain(&element.text);

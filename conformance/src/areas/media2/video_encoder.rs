@@ -88,7 +88,7 @@ fn misfit(configuration: &Element, option: &Element) -> Option<String> {
     if option.text_or_empty("Encoding") != encoding {
         return Some(format!("the encoding is {encoding}"));
     }
-    let size = resolution(configuration.at("Resolution")?);
+    let size = configuration.at("Resolution").map(resolution).unwrap_or_default();
     if !option.all("ResolutionsAvailable").any(|offered| resolution(offered) == size) {
         return Some(format!("no resolution {}x{}", size.0, size.1));
     }
@@ -295,6 +295,7 @@ mod tests {
         assert_eq!(misfit_of(GOOD), None);
         let broken = [
             ("H264", "H265"),
+            ("Resolution>", "Size>"),
             (">360<", ">480<"),
             ("\"30\"", "\"61\""),
             ("Main", "Baseline"),

@@ -15,7 +15,7 @@ service! {
         Unrecoverable SystemReboot => system_reboot;
         Unrecoverable RestoreSystem;
         ReadSystemSecret GetSystemBackup;
-        ReadSystemSecret GetSystemLog;
+        ReadSystemSecret GetSystemLog => get_system_log;
         ReadSystemSecret GetSystemSupportInformation;
         ReadSystem GetScopes => get_scopes;
         WriteSystem SetScopes => set_scopes;

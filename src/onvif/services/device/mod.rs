@@ -58,7 +58,7 @@ impl Device<Visit> for Service {
         services: get_services get_service_capabilities get_wsdl_url get_endpoint_reference;
         capabilities: get_capabilities;
         system: get_device_information get_system_date_and_time set_system_date_and_time system_reboot
-            set_system_factory_default;
+            set_system_factory_default get_system_log;
         scopes: get_scopes set_scopes add_scopes remove_scopes get_discovery_mode set_discovery_mode;
         users: get_users create_users delete_users set_user;
         network: get_hostname set_hostname get_dns set_dns get_ntp set_ntp get_network_protocols set_network_protocols

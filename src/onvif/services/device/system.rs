@@ -10,7 +10,7 @@ use crate::{
         context::{Context, host_fault},
         soap::{
             dispatch::{Call, Outcome, Reply},
-            fault::Fault,
+            fault::{Fault, Generic},
             names::{TDS, TT},
             tree::Element,
             values::FromText,
@@ -87,6 +87,13 @@ pub(super) async fn set_system_factory_default(context: &Arc<Context>, call: &Ca
     tracing::info!(user = call.proof.principal()?.user(), hard, "the factory default was asked for");
     machine(blocking(context, move |context| context.power.factory_default(hard)).await?)?;
     Ok(Reply::empty())
+}
+
+/// There are no logs to be read by ONVIF, and the faults for that are the operation's own (Core, GetSystemLog; DEVICE-3-1-10).
+pub(super) async fn get_system_log(_: &Arc<Context>, call: &Call<'_, Visit>) -> Outcome {
+    let kinds = [("System", "SystemlogUnavailable"), ("Access", "AccesslogUnavailable")];
+    let unavailable = choice(call.body().required(TDS, "LogType")?, &kinds)?;
+    Err(Fault::new(Generic::InvalidArgs).subcode(unavailable))
 }
 
 fn machine(done: Result<(), HostError>) -> Result<(), Fault> {

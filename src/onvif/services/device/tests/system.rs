@@ -37,6 +37,20 @@ async fn the_device_says_what_it_is() {
 }
 
 #[tokio::test]
+async fn a_log_that_is_not_there_has_a_fault_of_its_own() {
+    // DEVICE-3-1-10
+    let scene = Scene::new();
+    let log = |kind: &str| format!("<tds:GetSystemLog><tds:LogType>{kind}</tds:LogType></tds:GetSystemLog>");
+    for (kind, expected) in [
+        ("System", "400 Sender/InvalidArgs/SystemlogUnavailable"),
+        ("Access", "400 Sender/InvalidArgs/AccesslogUnavailable"),
+        ("Other", "400 Sender/InvalidArgVal"),
+    ] {
+        assert_eq!(refused(&scene, ADMIN, &log(kind)).await, expected, "{kind}");
+    }
+}
+
+#[tokio::test]
 async fn the_clock_is_set_and_read_without_a_user() {
     // DEVICE-3-1-1, DEVICE-3-1-11
     let scene = Scene::new();
