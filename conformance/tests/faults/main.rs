@@ -3,6 +3,7 @@
 //! `faults.toml` says what is wrong, which cases must say so, in which words, and which others fail for want of what is
 //! broken. `BELVEDERE_FAULT='media2-*'` in the environment runs only faults of such names, and prints what was found.
 
+mod discovery;
 mod proxy;
 mod rtp;
 mod rtsp;
@@ -12,7 +13,7 @@ mod soap;
 use std::{
     collections::{BTreeMap, BTreeSet},
     env,
-    net::SocketAddr,
+    net::{SocketAddr, TcpListener},
     sync::{
         Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
@@ -30,9 +31,11 @@ use belvedere_conformance::{
     verdict::{Report, Verdict},
 };
 use belvedere_harness::{
-    Server,
+    Options, Server,
+    network::{HERE, Network},
     server::{PASSWORD, USER},
 };
+use discovery::{Front, Relay};
 use proxy::Proxy;
 use rule::{Fault, Rule};
 use wildmatch::WildMatch;
@@ -73,14 +76,17 @@ fn each_fault_is_found_by_the_cases_that_must_find_it() -> Result<()> {
 #[test]
 fn without_a_fault_nothing_is_found() -> Result<()> {
     let faults = rule::table()?;
-    let named: BTreeSet<&String> =
-        faults.values().flat_map(|fault| fault.fails.keys().chain(fault.following())).collect();
-    let mut rows = table::rows().map_err(|error| anyhow!(error))?;
-    rows.retain(|row| named.contains(&row.id));
-    ensure!(rows.len() == named.len(), "faults.toml names cases that there are not");
-    let reports = judged(&Server::pattern()?, Vec::new(), &rows)?;
-    let not_passed: Vec<String> = reports.iter().filter(|report| report.verdict != Verdict::Passed).map(told).collect();
-    ensure!(not_passed.is_empty(), "{}", not_passed.join("\n"));
+    let rows = table::rows().map_err(|error| anyhow!(error))?;
+    let mut complaints = Vec::new();
+    for discovery in [false, true] {
+        let faults = faults.values().filter(|fault| fault.is_of_discovery() == discovery);
+        let named: BTreeSet<&String> = faults.flat_map(|fault| fault.fails.keys().chain(fault.following())).collect();
+        let rows: Vec<Row> = rows.iter().filter(|row| named.contains(&row.id)).cloned().collect();
+        ensure!(rows.len() == named.len(), "faults.toml names cases that there are not");
+        let reports = judged(Vec::new(), &rows, discovery)?.unwrap_or_default();
+        complaints.extend(reports.iter().filter(|report| report.verdict != Verdict::Passed).map(told));
+    }
+    ensure!(complaints.is_empty(), "{}", complaints.join("\n"));
     Ok(())
 }
 
@@ -100,8 +106,10 @@ fn tried(fault: &Fault, rows: &[Row], aloud: Option<&str>) -> Result<Vec<String>
     let patterns: Vec<WildMatch> = fault.run.iter().map(|pattern| WildMatch::new(pattern)).collect();
     let mut rows = rows.to_vec();
     rows.retain(|row| patterns.iter().any(|pattern| pattern.matches(&row.id)));
-    // A server of its own: what a fault keeps the judge from putting back is nobody else's trouble.
-    let reports = judged(&Server::pattern()?, fault.rules.clone(), &rows)?;
+    let Some(reports) = judged(fault.rules.clone(), &rows, fault.is_of_discovery())? else {
+        say_skipped(fault);
+        return Ok(Vec::new());
+    };
     if let Some(name) = aloud {
         say(name, &reports);
     }
@@ -124,18 +132,56 @@ fn tried(fault: &Fault, rows: &[Row], aloud: Option<&str>) -> Result<Vec<String>
     Ok(complaints)
 }
 
-/// What the judge says of the device behind these rules.
-fn judged(server: &Server, rules: Vec<Rule>, rows: &[Row]) -> Result<Vec<Report>> {
-    let address = |url: String| -> Result<SocketAddr> { Ok(url.rsplit_once('/').context("no address")?.1.parse()?) };
-    let proxy = Proxy::start(address(server.http()?)?, address(server.rtsp()?)?, rules)?;
+/// What the judge says of a device behind these rules. A server of its own: what a fault keeps the judge from putting back is
+/// nobody else's trouble.
+fn judged(rules: Vec<Rule>, rows: &[Row], discovery: bool) -> Result<Option<Vec<Report>>> {
+    if discovery {
+        return judged_over_networks(rules, rows);
+    }
+    let server = Server::pattern()?;
+    let proxy =
+        Proxy::start(TcpListener::bind("127.0.0.1:0")?, address(&server.http()?)?, address(&server.rtsp()?)?, rules)?;
+    reports(&proxy, rows).map(Some)
+}
+
+/// The same with judge and device on networks of their own, where discovery goes through the proxy, too; `None` for who may
+/// not make any.
+fn judged_over_networks(rules: Vec<Rule>, rows: &[Row]) -> Result<Option<Vec<Report>>> {
+    let (Some(devices), Some(judges)) = (Network::new()?, Network::new()?) else { return Ok(None) };
+    let everywhere = || "0.0.0.0:0".to_owned();
+    let namespace = Some(devices.here.clone());
+    let server = Server::start(&Options { http: everywhere(), rtsp: everywhere(), namespace, ..Options::default() })?;
+    let at = |url: String| -> Result<SocketAddr> { Ok(SocketAddr::new(HERE.parse()?, address(&url)?.port())) };
+    let (http, rtsp) = (at(server.http()?)?, at(server.rtsp()?)?);
+    let (listener, front) = discovery::on(&judges.here, || Ok((TcpListener::bind((HERE, 0))?, Front::new()?)))?;
+    let (proxy, relay) = discovery::on(&devices.there, || {
+        let proxy = Proxy::start(listener, http, rtsp, rules)?;
+        let relay = Relay::start(front, proxy.shared())?;
+        Ok((proxy, relay))
+    })?;
+    let reports = discovery::on(&judges.there, || reports(&proxy, rows));
+    drop(relay);
+    reports.map(Some)
+}
+
+fn reports(proxy: &Proxy, rows: &[Row]) -> Result<Vec<Report>> {
     let device = Device::new(proxy.device(), USER.into(), PASSWORD.into());
     let (features, _) = feature::discover(&device, None);
     let features = features.map_err(|stop| anyhow!("no device: {stop}"))?;
     Ok(runner::run(&device, &features, rows, false, &Silent))
 }
 
+fn address(url: &str) -> Result<SocketAddr> {
+    Ok(url.rsplit_once('/').context("no address")?.1.parse()?)
+}
+
 fn told(report: &Report) -> String {
     format!("{}: {:?}", report.id, report.verdict)
+}
+
+#[expect(clippy::print_stderr, reason = "whoever runs the tests without root shall know what was not run")]
+fn say_skipped(fault: &Fault) {
+    eprintln!("{}: skipped, it needs root (network namespaces)", fault.what);
 }
 
 #[expect(clippy::print_stderr, reason = "who asks for one fault wants to see what was found")]

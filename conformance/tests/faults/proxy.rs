@@ -7,7 +7,7 @@
 //!         rules: what is said otherwise
 //! ```
 //!
-//! Datagrams go past it.
+//! RTP in datagrams goes past it; for discovery see `discovery.rs`.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -18,6 +18,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     thread,
+    time::Duration,
 };
 
 use anyhow::{Context, Result};
@@ -48,7 +49,7 @@ pub(crate) struct Shared {
     frozen: Mutex<BTreeMap<(usize, String), Message>>,
 }
 
-/// A proxy on a free loopback port; it accepts until it is dropped.
+/// A proxy; it accepts until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Proxy {
     shared: Arc<Shared>,
@@ -56,9 +57,8 @@ pub(crate) struct Proxy {
 }
 
 impl Proxy {
-    /// Starts a proxy in front of a device.
-    pub(crate) fn start(http: SocketAddr, rtsp: SocketAddr, rules: Vec<Rule>) -> Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// Starts a proxy in front of a device; what comes to the listener goes there.
+    pub(crate) fn start(listener: TcpListener, http: SocketAddr, rtsp: SocketAddr, rules: Vec<Rule>) -> Result<Self> {
         let shared = Arc::new(Shared {
             own: listener.local_addr()?,
             http,
@@ -84,6 +84,11 @@ impl Proxy {
         Ok(Self { shared, closed })
     }
 
+    /// What it knows, for those who pass on what does not go over this port.
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
     /// The address of the device service.
     pub(crate) fn device(&self) -> String {
         format!("http://{}/onvif/device_service", self.shared.own)
@@ -94,7 +99,7 @@ impl Drop for Proxy {
     fn drop(&mut self) {
         self.closed.store(true, Ordering::Relaxed);
         // Wakes the listener; should that fail, the thread ends with the process.
-        let _ = TcpStream::connect(self.shared.own);
+        let _ = TcpStream::connect_timeout(&self.shared.own, Duration::from_millis(100));
     }
 }
 

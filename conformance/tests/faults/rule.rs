@@ -33,6 +33,11 @@ pub(crate) struct Consequence {
 }
 
 impl Fault {
+    /// Whether its cases listen to WS-Discovery.
+    pub(crate) fn is_of_discovery(&self) -> bool {
+        self.run.iter().any(|pattern| pattern.starts_with("DISCOVERY-"))
+    }
+
     /// All cases that fail of those that are not named for a reason.
     pub(crate) fn following(&self) -> impl Iterator<Item = &String> {
         self.follows.iter().flat_map(|consequence| &consequence.cases)
@@ -49,7 +54,8 @@ pub(crate) fn table() -> Result<BTreeMap<String, Fault>> {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Rule {
     /// What is changed: the answer to an operation (`tds:GetHostname`) or to an RTSP method (`RTSP SETUP`), any answer to a
-    /// GET (`GET`), or the packets of a medium: `RTP video`, `RTCP video`.
+    /// GET (`GET`), any answer that asks who it is (`challenge`), a message of discovery (`Hello`, `Bye`, `ProbeMatches`), or
+    /// the packets of a medium: `RTP video`, `RTCP video`.
     pub on: String,
     /// Only where the request has this text in it.
     pub asked: Option<String>,
@@ -63,7 +69,8 @@ pub(crate) struct Rule {
 }
 
 /// What is done to an answer or to a packet. A path is made of local names below the response: `Profiles[2]/Name`,
-/// `Profiles/@token`, `//Encoding`; what it finds is changed everywhere.
+/// `Profiles/@token`; with `//` before it, it begins at any element, with `/` at the envelope. What it finds is changed
+/// everywhere.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Action {
@@ -95,7 +102,7 @@ pub(crate) enum Action {
     DropLines(String),
     /// Says nothing and hangs up.
     HangUp,
-    /// Loses every packet.
+    /// Loses every packet, or every message of discovery.
     Silence,
     /// Gives one packet in so many the number of the one before it.
     RepeatSequence(u64),

@@ -128,7 +128,11 @@ fn edited(envelope: &str, path: &str, edit: impl Fn(&str, &Place<'_, '_>) -> (Ra
 
 fn places<'a, 'i>(response: Node<'a, 'i>, path: &str) -> Vec<Place<'a, 'i>> {
     let (path, attribute) = path.split_once('@').map_or((path, None), |(path, attribute)| (path, Some(attribute)));
-    let mut found = if path.starts_with("//") { response.descendants().collect() } else { vec![response] };
+    let mut found = match path {
+        _ if path.starts_with("//") => response.descendants().collect(),
+        _ if path.starts_with('/') => vec![response.document().root_element()],
+        _ => vec![response],
+    };
     for step in path.split('/').filter(|step| !step.is_empty()) {
         found = found.into_iter().flat_map(|node| below(node, step)).collect();
     }
