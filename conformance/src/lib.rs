@@ -12,12 +12,13 @@
 //! | [`runner`] | which cases run when |
 //! | [`verdict`] | what is said of them |
 //! | [`report`] | for people and for machines |
-//! | [`device`], [`soap`], [`xml`], [`namespaces`] | the device, and how one speaks with it |
+//! | [`device`], [`soap`], [`discovery`], [`xml`], [`namespaces`] | the device, and how one speaks with it |
 
 pub mod areas;
 pub mod case;
 pub mod cli;
 pub mod device;
+pub mod discovery;
 pub mod feature;
 pub mod gap;
 pub mod namespaces;

@@ -139,8 +139,11 @@ fn judge(device: &Device, features: &Features, planned: &Planned<'_>) -> Report 
     };
     let verdict = match (&planned.row.state, verdict) {
         // That it fails is known, unless the device has what is missing; that it passes must be noticed.
-        (State::Deferred(gap), Verdict::Failed(_) | Verdict::Skipped { .. }) if gap.closed_by(features).is_none() => {
-            Verdict::KnownGap { gap: gap.name() }
+        (State::Deferred(gap), Verdict::Failed(failed)) if gap.closed_by(features).is_none() => {
+            Verdict::KnownGap { gap: format!("{}: {failed}", gap.name()) }
+        }
+        (State::Deferred(gap), Verdict::Skipped { reason }) if gap.closed_by(features).is_none() => {
+            Verdict::KnownGap { gap: format!("{}: {reason}", gap.name()) }
         }
         (_, verdict) => verdict,
     };

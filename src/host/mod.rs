@@ -99,6 +99,11 @@ pub trait Host: Send + Sync {
     /// All interfaces, by index.
     fn interfaces(&self) -> Result<Vec<Interface>, HostError>;
 
+    /// Whether settings can be changed here; otherwise every one is [`HostError::NotManaged`].
+    fn takes_settings(&self) -> bool {
+        true
+    }
+
     /// Name servers.
     fn dns(&self) -> Result<Dns, HostError>;
 

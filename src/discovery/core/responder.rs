@@ -297,14 +297,12 @@ impl Responder {
         self.devices.get(index).is_some_and(|entry| entry.device.mode == Mode::Discoverable)
     }
 
-    /// Plans Hellos on some links, unless they are planned already. Loopback is told only where there is nothing else: who
-    /// listens there hears the others too, and should not learn an address that works for nobody else.
+    /// Plans Hellos on some links, unless they are planned already.
     fn hello(&mut self, device: usize, now: MonoTime, on: impl Fn(&Link) -> bool) {
         if !self.is_discoverable(device) {
             return;
         }
-        let only_loopback = self.links.iter().all(|link| link.loopback);
-        for link in self.links.iter().filter(|link| on(link) && (only_loopback || !link.loopback)) {
+        for link in self.told(device).into_iter().filter(|link| on(link)) {
             for ipv6 in [false, true].into_iter().filter(|ipv6| link.has(*ipv6)) {
                 let planned = |job: &Job| matches!(job, Job::Hello { device: d, link: l, ipv6: v } if (*d, *l, *v) == (device, link.index, ipv6));
                 if !self.jobs.any(planned) {
@@ -315,6 +313,15 @@ impl Responder {
         }
     }
 
+    /// The links on which a device comes and goes. Loopback is told only of a device that is nowhere else: who listens there
+    /// hears the others too, and should not learn an address that works for nobody else.
+    fn told(&self, device: usize) -> Vec<Link> {
+        let Some(entry) = self.devices.get(device) else { return Vec::new() };
+        let is_there = |link: &Link| !entry.device.xaddrs.xaddrs(&link.addresses_for(false, None)).is_empty();
+        let outside = self.links.iter().any(|link| !link.loopback && is_there(link));
+        self.links.iter().filter(|link| link.loopback != outside).cloned().collect()
+    }
+
     /// Says Bye at once, and forgets what else the device was about to say.
     fn bye(&mut self, device: usize, now: MonoTime) {
         let own =
@@ -323,8 +330,7 @@ impl Responder {
         if !self.is_discoverable(device) {
             return;
         }
-        let only_loopback = self.links.iter().all(|link| link.loopback);
-        let links: Vec<Link> = self.links.iter().filter(|link| only_loopback || !link.loopback).cloned().collect();
+        let links = self.told(device);
         let uuid = self.devices[device].device.uuid;
         for link in links {
             for ipv6 in [false, true].into_iter().filter(|ipv6| link.has(*ipv6)) {

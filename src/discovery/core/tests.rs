@@ -294,6 +294,26 @@ fn a_device_says_hello_twice_in_each_family_on_each_link() {
     assert_eq!(story.run().len(), 4, "one link has another address, and one is new");
 }
 
+#[test]
+fn a_device_that_is_on_loopback_only_comes_and_goes_there() {
+    struct Here;
+    impl XAddrs for Here {
+        fn xaddrs(&self, local: &[IpAddr]) -> Vec<String> {
+            let own = local.iter().filter(|ip| ip.is_loopback() && ip.is_ipv4());
+            own.map(|ip| format!("http://{ip}:8080/onvif/device_service")).collect()
+        }
+    }
+    let mut responder = Responder::new(vec![Device { xaddrs: Arc::new(Here), ..device("cam", 1) }], 42, 1);
+    let now = MonoTime::from_nanos(0);
+    responder.set_links(vec![link(1, &[("127.0.0.1", 8)]), link(2, &[("192.0.2.2", 24)])], now);
+    let mut story = Story { responder, now, ids: 0 };
+    let hello = story.run();
+    assert!(hello.len() == 2 && hello.iter().all(|(_, transmit)| transmit.link == Some(1)), "{hello:?}");
+    story.responder.leave(story.now);
+    let bye = story.run();
+    assert!(bye.len() == 2 && bye.iter().all(|(_, transmit)| transmit.link == Some(1)), "{bye:?}");
+}
+
 /// The hardware address differs from network to network, and is the one that the device service tells there.
 #[test]
 fn scopes_of_a_link_are_told_and_matched_there() {

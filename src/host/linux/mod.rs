@@ -51,6 +51,10 @@ impl Linux {
 }
 
 impl Host for Linux {
+    fn takes_settings(&self) -> bool {
+        self.managed().is_ok()
+    }
+
     fn utc(&self) -> UtcTime {
         SystemClock.utc()
     }

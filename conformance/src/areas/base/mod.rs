@@ -4,7 +4,10 @@ use crate::case::Case;
 
 mod capabilities;
 mod clock;
+mod discovery;
+mod interfaces;
 mod namespaces;
+mod network;
 mod restart;
 mod security;
 mod servers;
@@ -13,6 +16,16 @@ mod users;
 
 /// The cases that are written.
 pub(super) fn cases() -> Vec<Case> {
-    [capabilities::cases(), system::cases(), restart::cases(), users::cases(), namespaces::cases(), security::cases()]
-        .concat()
+    [
+        capabilities::cases(),
+        discovery::cases(),
+        interfaces::cases(),
+        network::cases(),
+        system::cases(),
+        restart::cases(),
+        users::cases(),
+        namespaces::cases(),
+        security::cases(),
+    ]
+    .concat()
 }

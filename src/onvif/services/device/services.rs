@@ -99,6 +99,7 @@ pub(super) fn capabilities(context: &Context, w: &mut Writer) {
             .attribute("HttpFirmwareUpgrade", false)
             .attribute("HttpSystemBackup", false)
             .attribute("HttpSystemLogging", false)
-            .attribute("HttpSupportInformation", false);
+            .attribute("HttpSupportInformation", false)
+            .attribute("NetworkConfigNotSupported", !context.host.takes_settings());
     });
 }
