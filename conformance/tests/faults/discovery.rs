@@ -75,6 +75,8 @@ impl Front {
         let here: Ipv4Addr = HERE.parse()?;
         let alone = bound(here)?;
         alone.set_multicast_if_v4(&here)?;
+        // The relay must not hear itself, or it would pass that on, too.
+        alone.set_multicast_loop_v4(false)?;
         Ok(Self { group: group(here)?, alone: alone.into() })
     }
 }
@@ -90,10 +92,7 @@ impl Relay {
             let (over, alone, shared) = (Arc::clone(&over), Arc::clone(&alone), Arc::clone(shared));
             thread::spawn(move || {
                 while !over.load(Ordering::Relaxed) {
-                    // What the relay itself says to the group comes back to it.
-                    let Some((text, from)) = heard(&socket).filter(|(text, _)| text.contains("Probe>")) else {
-                        continue;
-                    };
+                    let Some((text, from)) = heard(&socket) else { continue };
                     let (alone, shared) = (Arc::clone(&alone), Arc::clone(&shared));
                     thread::spawn(move || pass(&text, to, &shared, |answer| alone.send_to(answer.as_bytes(), from)));
                 }
@@ -117,6 +116,7 @@ fn pass(text: &str, to: SocketAddr, shared: &Shared, answer: impl Fn(&str) -> io
     let there: Ipv4Addr = THERE.parse()?;
     let socket = UdpSocket::bind((there, 0))?;
     socket2::SockRef::from(&socket).set_multicast_if_v4(&there)?;
+    socket.set_multicast_loop_v4(false)?;
     socket.set_read_timeout(Some(TURN))?;
     socket.send_to(text.as_bytes(), to)?;
     let start = Instant::now();

@@ -96,6 +96,8 @@ fn there_are_sixty_faults_of_all_kinds() -> Result<()> {
     ensure!(faults.len() >= 60, "{} faults", faults.len());
     let without: Vec<_> = faults.iter().filter(|(_, fault)| fault.fails.is_empty()).map(|(name, _)| name).collect();
     ensure!(without.is_empty(), "no case must find {without:?}");
+    let vague = |fault: &Fault| fault.fails.values().any(|reason| reason.len() < 10);
+    ensure!(!faults.values().any(vague), "a reason that anything may have");
     let unexplained = |fault: &Fault| fault.follows.iter().any(|consequence| consequence.why.is_empty());
     ensure!(!faults.values().any(unexplained), "a consequence without why");
     Ok(())
