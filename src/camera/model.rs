@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     auth::Principal,
-    hub::{Kind as TrackKind, Track},
+    hub::{Codec, Kind as TrackKind, Parameters, SourceState, Track},
     store::{Store, StoreError},
 };
 
@@ -55,6 +55,9 @@ const FIRST_LOOK: Duration = Duration::from_millis(2500);
 /// each request of each client.
 const NEXT_WAIT: Duration = Duration::from_secs(30);
 const LOOK_INTERVAL: Duration = Duration::from_secs(5);
+/// How long a change may take to show in a track that runs. The next picture is a key frame.
+const SHOWN: Duration = Duration::from_secs(2);
+const LOOK_FOR_CHANGE: Duration = Duration::from_millis(20);
 
 impl Camera {
     /// Builds a camera whose changes are forgotten with it. Its tracks are empty until a source fills them.
@@ -209,12 +212,17 @@ impl Camera {
     /// See [`ChangeError`].
     pub async fn change(self: &Arc<Self>, change: Change, principal: &Principal) -> Result<Arc<Settings>, ChangeError> {
         let (camera, user) = (Arc::clone(self), principal.user().to_owned());
-        let made = tokio::spawn(async move { camera.make(change, &user).await }).await;
+        let made = tokio::spawn(async move {
+            let (after, effect) = camera.make(change, &user).await?;
+            camera.show(effect.as_ref()).await;
+            Ok(after)
+        })
+        .await;
         // It ends early where the whole server does.
         made.map_err(|error| ChangeError::Store(error.to_string()))?
     }
 
-    async fn make(&self, change: Change, user: &str) -> Result<Arc<Settings>, ChangeError> {
+    async fn make(&self, change: Change, user: &str) -> Result<(Arc<Settings>, Option<SourceChange>), ChangeError> {
         let _one_at_a_time = self.changing.lock().await;
         let before = self.settings();
         let (after, effect) = before.apply(&change, &self.limits())?;
@@ -230,7 +238,37 @@ impl Camera {
         tracing::info!(camera = self.id(), user, "settings changed");
         let after = Arc::new(after);
         self.settings.send_replace(Arc::clone(&after));
-        Ok(after)
+        Ok((after, effect))
+    }
+
+    /// Waits until a picture in a running track shows what was changed (PL-14): who asks for the stream once the change is
+    /// answered must not begin with what was encoded before.
+    async fn show(&self, effect: Option<&SourceChange>) {
+        let Some(SourceChange::Video { track: name, new, .. }) = effect else { return };
+        // What arrives encoded is as it is.
+        let Some(feed) = self.feeds.iter().find(|feed| feed.name == *name && !is_source(feed.of)) else { return };
+        let is_wanted = || self.video_settings(name).as_ref() == Some(new);
+        let shows = async {
+            let runs = || matches!(*feed.track.source_state().borrow(), SourceState::Live | SourceState::Starting);
+            let is_seen = || feed.track.newest_key().is_some_and(|unit| is_shown(new, &unit.parameters));
+            while runs() && is_wanted() && !is_seen() {
+                tokio::time::sleep(LOOK_FOR_CHANGE).await;
+            }
+        };
+        if tokio::time::timeout(SHOWN, shows).await.is_err() {
+            tracing::debug!(camera = self.id(), track = name, "the change does not show yet");
+        }
+        // Of a track that rests, or whose encoder is being exchanged, nothing must be told that is not so any more. While no
+        // other change is under way: what that brings must not be forgotten.
+        let _one_at_a_time = self.changing.lock().await;
+        if is_wanted() {
+            feed.track.forget_description(|known| !is_shown(new, known));
+        }
+    }
+
+    fn video_settings(&self, token: &str) -> Option<VideoSettings> {
+        let settings = self.settings();
+        settings.video_encoders.iter().find(|encoder| encoder.token == token).map(|encoder| encoder.settings.clone())
     }
 
     async fn apply(&self, effect: &SourceChange) -> Result<(), ChangeError> {
@@ -343,6 +381,21 @@ fn silence(feeds: &[Feed], settings: &mut Settings) {
     let absent = settings.audio_encoders.iter().any(|encoder| encoder.absent && is_main(&encoder.token));
     let made = |token: &str| matches!(named(token), Some(FeedOf::Audio(_)));
     settings.audio_encoders.iter_mut().filter(|encoder| made(&encoder.token)).for_each(|made| made.absent = absent);
+}
+
+/// Whether a picture with these parameters can have been made with these settings.
+fn is_shown(settings: &VideoSettings, parameters: &Parameters) -> bool {
+    let (same_codec, size) = match settings {
+        VideoSettings::Video(encoder) => {
+            let same = match encoder.codec {
+                VideoCodec::H264 => matches!(parameters.codec, Codec::H264 { .. }),
+                VideoCodec::H265 => matches!(parameters.codec, Codec::H265 { .. }),
+            };
+            (same, (encoder.width, encoder.height))
+        }
+        VideoSettings::Jpeg(encoder) => (matches!(parameters.codec, Codec::Jpeg), (encoder.width, encoder.height)),
+    };
+    same_codec && parameters.size.is_none_or(|seen| seen == size)
 }
 
 /// Whether it arrives encoded.

@@ -307,3 +307,15 @@ async fn waiting_readers_wake_when_a_unit_comes() {
     producer.group(1);
     assert!(matches!(reader.await, Ok(Next::Unit(unit)) if unit.sequence == 0));
 }
+
+#[test]
+fn a_forgotten_description_is_not_confused_with_the_next() {
+    let producer = Producer::new(RingLimits::default());
+    let described = || producer.track.parameters().borrow().clone();
+    producer.track.forget_description(|known| known.size == Some((1, 1)));
+    assert_eq!(described().map(|known| known.generation), Some(0), "it is not outdated");
+    producer.track.forget_description(|known| known.size == Some((640, 360)));
+    assert_eq!(described(), None);
+    assert_eq!(producer.track.describe(h264(1)).generation, 1);
+    assert_eq!(producer.track.describe(h264(2)).generation, 2);
+}

@@ -5,7 +5,7 @@ use std::{
     fmt,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU32, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -90,6 +90,8 @@ pub struct Track {
     /// Before this moment the source is not asked for another key frame.
     next_key_request: Arc<Mutex<Option<Instant>>>,
     parameters: watch::Sender<Option<Arc<Parameters>>>,
+    /// The generation of the next description, if the one before was forgotten.
+    next_generation: AtomicU32,
     source: watch::Sender<SourceState>,
 }
 
@@ -116,6 +118,7 @@ impl Track {
             key_requests: watch::Sender::new(0),
             next_key_request: Arc::default(),
             parameters: watch::Sender::new(None),
+            next_generation: AtomicU32::new(0),
             source: watch::Sender::new(SourceState::Idle),
         })
     }
@@ -282,6 +285,8 @@ impl Track {
                     return false;
                 }
                 parameters.generation += 1;
+            } else {
+                parameters.generation = parameters.generation.max(self.next_generation.load(Ordering::Relaxed));
             }
             let fresh = Arc::new(parameters.clone());
             result = Some(Arc::clone(&fresh));
@@ -290,6 +295,15 @@ impl Track {
         });
         // The closure above always runs, so the fallback is never taken.
         result.unwrap_or_else(|| Arc::new(parameters))
+    }
+
+    /// Forgets the description if it is outdated: who wants one waits for the next, whose generation is another.
+    pub fn forget_description(&self, is_outdated: impl FnOnce(&Parameters) -> bool) {
+        self.parameters.send_if_modified(|current| {
+            let Some(known) = current.take_if(|known| is_outdated(known)) else { return false };
+            self.next_generation.store(known.generation + 1, Ordering::Relaxed);
+            true
+        });
     }
 
     /// Appends a unit and wakes the readers. Returns the unit's number.

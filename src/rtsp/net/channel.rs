@@ -15,6 +15,8 @@ pub trait ByteChannel: AsyncRead + AsyncWrite + Send + Unpin + 'static {
     fn peer(&self) -> SocketAddr;
     /// The address that the client contacted.
     fn local(&self) -> SocketAddr;
+    /// The client has ended its last session: a channel that is kept for the sake of sessions need not wait for another one.
+    fn session_ended(&mut self) {}
 }
 
 /// A TCP connection whose ends were asked for once.

@@ -219,6 +219,9 @@ impl<C: ByteChannel> Connection<C> {
                 for effect in &effects {
                     if let Effect::Stop { session, bye: true } = effect {
                         self.byes(session);
+                        if !self.handler.has_sessions() {
+                            self.channel.session_ended();
+                        }
                     }
                 }
                 self.outbox.push_answer(answer::to_bytes(&response));

@@ -85,7 +85,7 @@ impl Handler {
     }
 
     /// Whether a session that was made or extended here still lives.
-    fn has_sessions(&mut self) -> bool {
+    pub(super) fn has_sessions(&mut self) -> bool {
         let registry = &self.context.registry;
         self.sessions.retain(|id| registry.contains(id));
         !self.sessions.is_empty()

@@ -2,7 +2,8 @@
 //! base64. Both name the same `x-sessioncookie`.
 //!
 //! ```text
-//!  GET  ──► down: conversation begins, nothing read yet ──────────────► ends with the GET, or when no POST was there for too long
+//!  GET  ──► down: conversation begins, nothing read yet ──────────────► ends with the GET, or when no POST was there for too
+//!                                                                       long; after TEARDOWN, with the POST
 //!  POST ──► up: taken over by the conversation of its cookie; another POST may follow when one has ended
 //! ```
 //! Neither is challenged (AU-3): the RTSP requests inside are, like any others.
@@ -56,6 +57,8 @@ struct Up {
 const LONGEST_COOKIE: usize = 256;
 /// How long a POST waits for the GET that belongs before it.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a GET whose session was ended is left without a POST: the client said that it is done.
+const AFTER_TEARDOWN: Duration = Duration::from_secs(1);
 /// What a cut or refused half is told.
 const REFUSED: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 /// No length, no end; nobody on the way may keep or change it.
@@ -172,6 +175,11 @@ impl Alone {
         Self { most, since: None }
     }
 
+    /// Nobody is waited for any longer than another POST takes that is on its way.
+    fn shorten(&mut self) {
+        *self = Self::new(self.most.min(AFTER_TEARDOWN));
+    }
+
     fn poll_over(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let most = self.most;
         self.since.get_or_insert_with(|| Box::pin(sleep(most))).as_mut().poll(cx)
@@ -284,6 +292,10 @@ impl ByteChannel for TunnelChannel {
 
     fn local(&self) -> SocketAddr {
         self.down.local()
+    }
+
+    fn session_ended(&mut self) {
+        self.alone.shorten();
     }
 }
 
@@ -400,6 +412,21 @@ mod tests {
         drop(post);
         assert!(timeout(ALONE / 2, channel.read(&mut read)).await.is_err(), "the time begins anew");
         assert_eq!(timeout(ALONE, channel.read(&mut read)).await.unwrap().unwrap(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn after_its_session_a_get_ends_with_its_post() {
+        let tunnels = Tunnels::new(ALONE);
+        let (_get, down) = half("");
+        let mut channel = tunnels.down(down).await.unwrap();
+        let (post, up) = half("first");
+        tunnels.up(up).await.unwrap();
+        let mut read = [0; 6];
+        channel.read_exact(&mut read[..5]).await.unwrap();
+        channel.session_ended();
+        assert!(timeout(ALONE, channel.read(&mut read)).await.is_err(), "the client may begin another session");
+        drop(post);
+        assert_eq!(timeout(2 * AFTER_TEARDOWN, channel.read(&mut read)).await.unwrap().unwrap(), 0);
     }
 
     #[tokio::test(start_paused = true)]

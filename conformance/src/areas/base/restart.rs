@@ -10,6 +10,11 @@ use std::{
 use super::{clock, servers, users};
 use crate::{
     case::{Case, When::Last, case},
+    discovery::{
+        client::{Client, To, is_hello},
+        probe::Probe,
+        restart::{self, REBOOT},
+    },
     feature::Feature,
     soap::{Call, Who, split},
     test::Test,
@@ -35,11 +40,26 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 fn reboot(t: &mut Test<'_>) -> Outcome {
+    if !t.has(Feature::Discovery) {
+        told_to_restart(t)?;
+        t.step("6.1", "the device goes, and is there again");
+        return wait_until_back(t, true);
+    }
+    let client = Client::new(t)?;
+    let listener = client.listen(t)?;
+    told_to_restart(t)?;
+    t.step("5.1", "the device says Hello to everybody");
+    let hello = listener.hear(t, REBOOT, is_hello)?;
+    t.some(hello, "a Hello of the device after the restart")?;
+    t.step("5.4", "it answers a Probe that is sent to it alone");
+    let found = client.search(t, To::One, &Probe::default())?;
+    t.some(found, "a ProbeMatch of the device")?;
+    restart::answers(t)
+}
+
+fn told_to_restart(t: &mut Test<'_>) -> Outcome {
     t.step("4", "SystemReboot is answered");
-    let answer = t.ask("<tds:SystemReboot/>")?;
-    t.some(answer.at("Message"), "a Message")?;
-    t.step("5", "the device goes, and is there again");
-    wait_until_back(t, true)
+    restart::reboot(t)
 }
 
 fn factory_default(t: &mut Test<'_>, kind: &str) -> Outcome {
@@ -50,16 +70,30 @@ fn factory_default(t: &mut Test<'_>, kind: &str) -> Outcome {
         wait(t, UNTIL_BACK, is_there)?;
         before.put_back(t)
     });
+    let client = if t.has(Feature::Discovery) { Some(Client::new(t)?) } else { None };
+    let listener = client.as_ref().filter(|_| kind == "Hard").map(|client| client.listen(t)).transpose()?;
     t.step("4", &format!("SetSystemFactoryDefault ({kind}) is answered"));
     t.ask(format!(
         "<tds:SetSystemFactoryDefault><tds:FactoryDefault>{kind}</tds:FactoryDefault></tds:SetSystemFactoryDefault>"
     ))?;
+    if let Some(listener) = listener {
+        t.step("5", "the device says Hello to everybody");
+        let hello = listener.hear(t, REBOOT, is_hello)?;
+        t.some(hello, "a Hello of the device after the hard reset")?;
+        return restart::answers(t);
+    }
     t.step("5", "the device is there afterwards");
     // A soft one may be done without a restart.
-    wait_until_back(t, kind == "Hard")
+    wait_until_back(t, kind == "Hard")?;
+    if let Some(client) = client {
+        t.step("6", "it answers a Probe to everybody");
+        let found = client.search(t, To::All, &Probe::default())?;
+        t.some(found, "a ProbeMatch of the device")?;
+    }
+    Ok(())
 }
 
-/// Waits until the device has gone and is there again. It is the place where a Hello is to be waited for.
+/// Waits until the device has gone and is there again; for a device without discovery, or one that need not say Hello.
 ///
 /// # Errors
 /// It does not go, though it must, or it does not come back.

@@ -1,6 +1,6 @@
 //! The matrix: service × codec × way × Internet protocol, for pictures, for sound, and for both.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use belvedere_harness::tunnel::Shape;
 
@@ -9,7 +9,7 @@ use super::{
     door::Door,
     judge::{self, Expected},
     profile::{self, Sound},
-    stream::Stream,
+    stream::{PATIENCE, SLICE, Stream},
     video::{self, Encoder, Wish},
     words::{Codec, Ip, Service, Steps, Way},
 };
@@ -67,6 +67,7 @@ pub(super) fn pictures_through(
 
 /// Finds and claims an encoder with this codec.
 pub(super) fn select(t: &mut Test<'_>, door: &Door, codec: Codec) -> Outcome<Encoder> {
+    video::claim_codec(t, codec)?;
     let found = video::encoders(t, door, codec)?;
     video::claim(t, found, codec)
 }
@@ -176,7 +177,12 @@ fn with_pictures(t: &mut Test<'_>, door: &Door, codec: Codec) -> Outcome<(Sound,
     let tokens: Vec<String> = found.iter().map(|(_, encoder)| encoder.token.clone()).collect();
     let claimed = t.claim(&tokens)?;
     let pair = found.into_iter().find(|(_, encoder)| encoder.token == claimed);
-    let (sound, encoder) = t.some(pair, "the encoder that was claimed")?;
+    let (sound, mut encoder) = t.some(pair, "the encoder that was claimed")?;
+    // Another case may have set it meanwhile; now it is as it always is.
+    let now = video::configuration(t, door, &encoder.token)?;
+    let kind = t.some(Codec::of_video(now.text_or_empty("Encoding")), "an encoding that the judge decodes")?;
+    let options = video::options(t, door, &encoder.profile, &encoder.token, kind)?;
+    encoder.options = t.some(options, "what can be set of the pictures")?;
     t.claim(std::slice::from_ref(&sound.encoder))?;
     Ok((sound, encoder))
 }
@@ -217,5 +223,10 @@ pub(super) fn finish(t: &mut Test<'_>, mut stream: Stream, expected: &[Expected]
 /// Listens for as long as the judge needs.
 pub(super) fn listen(stream: &mut Stream, expected: &[Expected]) -> anyhow::Result<()> {
     let key = expected.iter().map(|medium| medium.key_frame_due()).max().unwrap_or_default();
-    stream.receive(LISTEN, key)
+    let begun = Instant::now();
+    stream.receive(LISTEN, key)?;
+    while begun.elapsed() < PATIENCE && !judge::is_up_to_speed(stream, expected) {
+        stream.listen(SLICE)?;
+    }
+    Ok(())
 }

@@ -10,11 +10,7 @@ use super::{
     video::{self, Encoder, Wish},
     words::{Codec, Ip, Service, Steps, Way},
 };
-use crate::{
-    test::Test,
-    verdict::Outcome,
-    xml::{Element, escape},
-};
+use crate::{test::Test, verdict::Outcome, xml::Element};
 
 /// Every resolution of every encoder.
 pub(super) fn all(t: &mut Test<'_>, codec: Codec) -> Outcome {
@@ -61,9 +57,11 @@ fn over(
         return t.skip(format!("no video encoder has {}", codec.media1()));
     }
     for token in encoders(&able) {
+        video::claim_codec(t, codec)?;
         t.claim(std::slice::from_ref(&token))?;
         let encoder = encoder(t, &door, &token, codec)?;
         let encoder = t.some(encoder, "a profile with the encoder")?;
+        video::remember(t, &door, &encoder)?;
         let mut seen = Vec::new();
         for (size, step) in sizes(&encoder) {
             if !seen.contains(&size) {
@@ -111,18 +109,11 @@ fn one(t: &mut Test<'_>, door: &Door, encoder: &Encoder, size: (u32, u32), step:
     // For the largest JPEG the specification asks for a low rate.
     let largest = codec == Codec::Jpeg && encoder.options.by_size().last() == Some(&size);
     let wish = Wish { size: Some(size), rate: largest.then_some(5.0), ..Wish::default() };
-    let setting = video::set(t, door, encoder, &wish)?;
+    let setting = video::set_again(t, door, encoder, &wish)?;
     t.step(&(step + 2).to_string(), "the setting is read back");
-    let now = door.ask(
-        t,
-        format!(
-            "<trt:GetVideoEncoderConfiguration><trt:ConfigurationToken>{}</trt:ConfigurationToken>\
-             </trt:GetVideoEncoderConfiguration>",
-            escape(&encoder.token)
-        ),
-    )?;
-    t.same("the encoding", codec.media1(), now.text_or_empty("Configuration/Encoding"))?;
-    let read = now.number_at("Configuration/Resolution/Width").zip(now.number_at("Configuration/Resolution/Height"));
+    let now = video::configuration(t, door, &encoder.token)?;
+    t.same("the encoding", codec.media1(), now.text_or_empty("Encoding"))?;
+    let read = now.number_at("Resolution/Width").zip(now.number_at("Resolution/Height"));
     t.same("the resolution", Some(size), read)?;
     t.step(&(step + 4).to_string(), "GetStreamUri gives an address");
     let uri = door.stream_uri(t, &encoder.profile, Way::Udp)?;

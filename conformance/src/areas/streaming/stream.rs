@@ -19,7 +19,7 @@ use super::{
 use crate::{feature::Feature, soap, test::Test, verdict::Outcome};
 
 /// How long is listened at a time.
-const SLICE: Duration = Duration::from_millis(200);
+pub(super) const SLICE: Duration = Duration::from_millis(200);
 /// How long a device may take until all has come that it owes. RTCP alone may take half as long (RFC 3550, section 6.2).
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 /// What the kernel is asked to keep of datagrams while nobody reads, in bytes.

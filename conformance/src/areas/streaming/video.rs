@@ -70,6 +70,8 @@ pub(super) struct Wish {
     pub(super) rate: Option<f64>,
     /// From key frame to key frame in frames, or what is nearest; without, what is set (Media1) or as short as can be (Media2).
     pub(super) gov: Option<u32>,
+    /// Leaves rate, group of pictures and profile to the device, as Media2 allows.
+    pub(super) plain: bool,
 }
 
 /// What was set.
@@ -187,6 +189,15 @@ pub(super) fn encoders(t: &mut Test<'_>, door: &Door, codec: Codec) -> Outcome<V
     Ok(found)
 }
 
+/// Claims the right to set an encoder to a codec, before an encoder is looked for: a device may make so many streams of a codec
+/// and no more, and what it offers may depend on what others are set to. H.264 is what encoders are set to anyway.
+pub(super) fn claim_codec(t: &mut Test<'_>, codec: Codec) -> Outcome {
+    if codec != Codec::H264 {
+        t.claim(&[format!("every encoder of {}", codec.media1())])?;
+    }
+    Ok(())
+}
+
 /// Claims one of these encoders.
 pub(super) fn claim(t: &mut Test<'_>, found: Vec<Encoder>, codec: Codec) -> Outcome<Encoder> {
     let tokens: Vec<String> = found.iter().map(|encoder| encoder.token.clone()).collect();
@@ -207,10 +218,22 @@ pub(super) fn configuration(t: &mut Test<'_>, door: &Door, token: &str) -> Outco
     t.some(answer.at(path).cloned(), path)
 }
 
-/// Sets an encoder that was claimed, and sees to it that it is put back.
-pub(super) fn set(t: &mut Test<'_>, door: &Door, encoder: &Encoder, wish: &Wish) -> Outcome<Setting> {
+/// Sees to it that an encoder that was claimed is put back.
+pub(super) fn remember(t: &mut Test<'_>, door: &Door, encoder: &Encoder) -> Outcome {
     let now = configuration(t, door, &encoder.token)?;
     t.afterwards(request(door.service, &now.renamed(door.service.prefix(), "Configuration")));
+    Ok(())
+}
+
+/// Sets an encoder that was claimed, and sees to it that it is put back.
+pub(super) fn set(t: &mut Test<'_>, door: &Door, encoder: &Encoder, wish: &Wish) -> Outcome<Setting> {
+    remember(t, door, encoder)?;
+    set_again(t, door, encoder, wish)
+}
+
+/// Sets an encoder that is put back already when the case is over.
+pub(super) fn set_again(t: &mut Test<'_>, door: &Door, encoder: &Encoder, wish: &Wish) -> Outcome<Setting> {
+    let now = configuration(t, door, &encoder.token)?;
     let (body, setting) = changed(door.service, &now, &encoder.options, wish);
     door.ask(t, request(door.service, &body))?;
     Ok(setting)
@@ -241,6 +264,11 @@ fn changed(service: Service, now: &Element, options: &Options, wish: &Wish) -> (
         Service::Media1 => number(now, "H264/GovLength"),
         Service::Media2 => options.gov.map(|(low, _)| low),
     };
+    if wish.plain {
+        let setting = Setting { codec: options.codec, size, rate: None, gov: None };
+        let options = Options { profiles: Vec::new(), ..options.clone() };
+        return (media2(now, &options, &setting, quality), setting);
+    }
     let gov = options.gov.map(|(low, high)| {
         let within = |gov: u32| gov.clamp(low, high.max(low));
         within(wish.gov.or(own_gov).unwrap_or(30))

@@ -144,6 +144,18 @@ impl Steps {
         }
     }
 
+    /// Of a case with an order of its own, over UDP: DESCRIBE, its answer, SETUP, PLAY, media, reports, decoding, TEARDOWN.
+    pub(super) fn own(numbers: [u32; 8]) -> Self {
+        let [describe, sdp, set_up, play, media, reports, decode, tear_down] = numbers.map(|number| number.to_string());
+        let (prefix, tunnel) = (String::new(), describe.clone());
+        Self { prefix, tunnel, describe, sdp, set_up, play, media, reports, decode, tear_down }
+    }
+
+    /// The same with another step for TEARDOWN.
+    pub(super) fn ending_with(self, tear_down: u32) -> Self {
+        Self { prefix: String::new(), tear_down: tear_down.to_string(), ..self }
+    }
+
     /// Of a case that leaves the stream to a procedure of the annex, in this step.
     pub(super) fn left(step: u32, service: Service, way: Way) -> Self {
         Self::of_helper(&format!("{step}."), service, way)
