@@ -1,11 +1,17 @@
 //! What is told of a run: to people as a page and a few lines, to machines as JSON and JUnit.
 
-use std::{fmt::Write as _, fs, io, path::Path};
+use std::{
+    fmt::Write as _,
+    fs, io,
+    path::Path,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use serde::Serialize;
 
 use crate::{
     feature::{Features, Finding},
+    soap,
     table::{Row, State},
     verdict::{Report, Verdict},
 };
@@ -13,11 +19,15 @@ use crate::{
 mod html;
 mod junit;
 pub mod progress;
+#[cfg(test)]
+mod tests;
+mod xml;
 
 /// A run with all its cases.
 #[derive(Debug, Serialize)]
 pub struct Run {
     device: String,
+    date: String,
     features: Vec<(String, Finding)>,
     counts: Vec<Counts>,
     cases: Vec<Report>,
@@ -55,6 +65,7 @@ impl Run {
         let findings = features.all().iter().map(|(feature, finding)| (feature.name(), finding.clone()));
         Self {
             device: device.into(),
+            date: soap::utc(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()),
             features: findings.collect(),
             counts,
             unnoticed: unnoticed(features, rows, &cases),

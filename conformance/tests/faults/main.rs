@@ -1,0 +1,202 @@
+//! The judge must be able to fail: a proxy makes the device faulty in one way at a time, and the judge has to find just that.
+//!
+//! `faults.toml` says what is wrong, which cases must say so, in which words, and which others fail for want of what is
+//! broken. `BELVEDERE_FAULT='media2-*'` in the environment runs only faults of such names, and prints what was found.
+
+mod discovery;
+mod proxy;
+mod rtp;
+mod rtsp;
+mod rule;
+mod soap;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    env,
+    net::{SocketAddr, TcpListener},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, anyhow, ensure};
+use belvedere_conformance::{
+    device::Device,
+    feature,
+    runner::{self, Progress},
+    table::{self, Row},
+    verdict::{Report, Verdict},
+};
+use belvedere_harness::{
+    Options, Server,
+    network::{HERE, Network},
+    server::{PASSWORD, USER},
+};
+use discovery::{Front, Relay};
+use proxy::Proxy;
+use rule::{Fault, Rule};
+use wildmatch::WildMatch;
+
+/// How many faults are tried at a time, each on a server of its own.
+const WORKERS: usize = 6;
+/// How long all faults may take together.
+const PATIENCE: Duration = Duration::from_secs(180);
+
+#[test]
+fn each_fault_is_found_by_the_cases_that_must_find_it() -> Result<()> {
+    let start = Instant::now();
+    let only = env::var("BELVEDERE_FAULT").ok();
+    let chosen = |name: &str| only.as_ref().is_none_or(|pattern| WildMatch::new(pattern).matches(name));
+    let faults: Vec<(String, Fault)> = rule::table()?.into_iter().filter(|(name, _)| chosen(name)).collect();
+    let rows = table::rows().map_err(|error| anyhow!(error))?;
+    let complaints = Mutex::new(Vec::new());
+    let next = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        for _ in 0..WORKERS.min(faults.len()) {
+            scope.spawn(|| {
+                while let Some((name, fault)) = faults.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let found = tried(fault, &rows, only.is_some().then_some(name))
+                        .unwrap_or_else(|error| vec![format!("{error:#}")]);
+                    let found = found.into_iter().map(|complaint| format!("{name} ({}): {complaint}", fault.what));
+                    complaints.lock().unwrap_or_else(PoisonError::into_inner).extend(found);
+                }
+            });
+        }
+    });
+    let complaints = complaints.into_inner().unwrap_or_else(PoisonError::into_inner);
+    ensure!(complaints.is_empty(), "{} complaints\n{}", complaints.len(), complaints.join("\n"));
+    ensure!(start.elapsed() < PATIENCE, "{:?} for {} faults", start.elapsed(), faults.len());
+    Ok(())
+}
+
+/// The same cases through the same proxy.
+#[test]
+fn without_a_fault_nothing_is_found() -> Result<()> {
+    let faults = rule::table()?;
+    let rows = table::rows().map_err(|error| anyhow!(error))?;
+    let mut complaints = Vec::new();
+    for discovery in [false, true] {
+        let faults = faults.values().filter(|fault| fault.is_of_discovery() == discovery);
+        let named: BTreeSet<&String> = faults.flat_map(|fault| fault.fails.keys().chain(fault.following())).collect();
+        let rows: Vec<Row> = rows.iter().filter(|row| named.contains(&row.id)).cloned().collect();
+        ensure!(rows.len() == named.len(), "faults.toml names cases that there are not");
+        let reports = judged(Vec::new(), &rows, discovery)?.unwrap_or_default();
+        complaints.extend(reports.iter().filter(|report| report.verdict != Verdict::Passed).map(told));
+    }
+    ensure!(complaints.is_empty(), "{}", complaints.join("\n"));
+    Ok(())
+}
+
+#[test]
+fn there_are_sixty_faults_of_all_kinds() -> Result<()> {
+    let faults = rule::table()?;
+    ensure!(faults.len() >= 60, "{} faults", faults.len());
+    let without: Vec<_> = faults.iter().filter(|(_, fault)| fault.fails.is_empty()).map(|(name, _)| name).collect();
+    ensure!(without.is_empty(), "no case must find {without:?}");
+    let vague = |fault: &Fault| fault.fails.values().any(|reason| reason.len() < 10);
+    ensure!(!faults.values().any(vague), "a reason that anything may have");
+    let unexplained = |fault: &Fault| fault.follows.iter().any(|consequence| consequence.why.is_empty());
+    ensure!(!faults.values().any(unexplained), "a consequence without why");
+    Ok(())
+}
+
+/// Tries a fault, and says what is not as the table tells.
+fn tried(fault: &Fault, rows: &[Row], aloud: Option<&str>) -> Result<Vec<String>> {
+    let patterns: Vec<WildMatch> = fault.run.iter().map(|pattern| WildMatch::new(pattern)).collect();
+    let mut rows = rows.to_vec();
+    rows.retain(|row| patterns.iter().any(|pattern| pattern.matches(&row.id)));
+    let Some(reports) = judged(fault.rules.clone(), &rows, fault.is_of_discovery())? else {
+        say_skipped(fault);
+        return Ok(Vec::new());
+    };
+    if let Some(name) = aloud {
+        say(name, &reports);
+    }
+    let by_id: BTreeMap<&str, &Report> = reports.iter().map(|report| (report.id.as_str(), report)).collect();
+    let mut complaints = Vec::new();
+    for (id, reason) in &fault.fails {
+        let report = by_id.get(id.as_str()).with_context(|| format!("{id} was not run"))?;
+        match &report.verdict {
+            Verdict::Failed(failed) if failed.to_string().contains(reason) => (),
+            _ => complaints.push(format!("\"{reason}\" expected of {}", told(report))),
+        }
+    }
+    let others = reports.iter().filter(|report| !fault.fails.contains_key(&report.id));
+    for report in others {
+        let failed = matches!(report.verdict, Verdict::Failed(_));
+        if failed != fault.following().any(|id| *id == report.id) {
+            complaints.push(format!("unlike the table: {}", told(report)));
+        }
+    }
+    Ok(complaints)
+}
+
+/// What the judge says of a device behind these rules. A server of its own: what a fault keeps the judge from putting back is
+/// nobody else's trouble.
+fn judged(rules: Vec<Rule>, rows: &[Row], discovery: bool) -> Result<Option<Vec<Report>>> {
+    if discovery {
+        return judged_over_networks(rules, rows);
+    }
+    let server = Server::pattern()?;
+    let proxy =
+        Proxy::start(TcpListener::bind("127.0.0.1:0")?, address(&server.http()?)?, address(&server.rtsp()?)?, rules)?;
+    reports(&proxy, rows).map(Some)
+}
+
+/// The same with judge and device on networks of their own, where discovery goes through the proxy, too; `None` for who may
+/// not make any.
+fn judged_over_networks(rules: Vec<Rule>, rows: &[Row]) -> Result<Option<Vec<Report>>> {
+    let (Some(devices), Some(judges)) = (Network::new()?, Network::new()?) else { return Ok(None) };
+    let everywhere = || "0.0.0.0:0".to_owned();
+    let namespace = Some(devices.here.clone());
+    let server = Server::start(&Options { http: everywhere(), rtsp: everywhere(), namespace, ..Options::default() })?;
+    let at = |url: String| -> Result<SocketAddr> { Ok(SocketAddr::new(HERE.parse()?, address(&url)?.port())) };
+    let (http, rtsp) = (at(server.http()?)?, at(server.rtsp()?)?);
+    let (listener, front) = discovery::on(&judges.here, || Ok((TcpListener::bind((HERE, 0))?, Front::new()?)))?;
+    let (proxy, relay) = discovery::on(&devices.there, || {
+        let proxy = Proxy::start(listener, http, rtsp, rules)?;
+        let relay = Relay::start(front, proxy.shared())?;
+        Ok((proxy, relay))
+    })?;
+    let reports = discovery::on(&judges.there, || reports(&proxy, rows));
+    drop(relay);
+    reports.map(Some)
+}
+
+fn reports(proxy: &Proxy, rows: &[Row]) -> Result<Vec<Report>> {
+    let device = Device::new(proxy.device(), USER.into(), PASSWORD.into());
+    let (features, _) = feature::discover(&device, None);
+    let features = features.map_err(|stop| anyhow!("no device: {stop}"))?;
+    Ok(runner::run(&device, &features, rows, false, &Silent))
+}
+
+fn address(url: &str) -> Result<SocketAddr> {
+    Ok(url.rsplit_once('/').context("no address")?.1.parse()?)
+}
+
+fn told(report: &Report) -> String {
+    format!("{}: {:?}", report.id, report.verdict)
+}
+
+#[expect(clippy::print_stderr, reason = "whoever runs the tests without root shall know what was not run")]
+fn say_skipped(fault: &Fault) {
+    eprintln!("{}: skipped, it needs root (network namespaces)", fault.what);
+}
+
+#[expect(clippy::print_stderr, reason = "who asks for one fault wants to see what was found")]
+fn say(name: &str, reports: &[Report]) {
+    for report in reports {
+        eprintln!("{name}: {} in {} ms", told(report), report.took.as_millis());
+    }
+}
+
+struct Silent;
+
+impl Progress for Silent {
+    fn begun(&self, _: &str) {}
+
+    fn over(&self, _: &Report) {}
+}

@@ -1,0 +1,166 @@
+//! Changes of interleaved RTP and RTCP packets.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use crate::rule::{Action, Rule};
+
+/// What was learnt of a medium from the packets before.
+#[derive(Debug, Default)]
+struct Medium {
+    kind: String,
+    packets: u64,
+    since: Option<Instant>,
+    time: Option<u32>,
+    /// How many packets were taken out without a gap.
+    missing: u16,
+    /// Whether a key frame is being taken out, by the time it shows.
+    key_frame: Option<u32>,
+}
+
+/// The packets of a connection.
+#[derive(Debug, Default)]
+pub(crate) struct Packets {
+    media: BTreeMap<u8, Medium>,
+}
+
+/// Which payload type an SDP gives to which kind of medium: `96` is `video`.
+#[derive(Debug, Default)]
+pub(crate) struct Kinds(Mutex<BTreeMap<u8, String>>);
+
+impl Kinds {
+    /// Reads an SDP.
+    pub(crate) fn learn(&self, sdp: &str) {
+        let mut kinds = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for line in sdp.lines().filter_map(|line| line.strip_prefix("m=")) {
+            let mut words = line.split(' ');
+            if let (Some(kind), Some(Ok(payload_type))) = (words.next(), words.nth(2).map(str::parse)) {
+                kinds.insert(payload_type, kind.to_owned());
+            }
+        }
+    }
+
+    fn of(&self, payload_type: u8) -> String {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&payload_type).cloned().unwrap_or_default()
+    }
+}
+
+impl Packets {
+    /// Changes a packet; `None` if it is lost.
+    pub(crate) fn changed(&mut self, channel: u8, packet: Vec<u8>, rules: &[Rule], kinds: &Kinds) -> Option<Vec<u8>> {
+        if packet.len() < 12 {
+            return Some(packet);
+        }
+        let is_control = channel % 2 == 1;
+        let medium = self.media.entry(channel - u8::from(is_control)).or_default();
+        if !is_control {
+            medium.kind = kinds.of(packet[1] & 0x7f);
+            medium.packets += 1;
+            medium.since.get_or_insert_with(Instant::now);
+        }
+        let on = format!("{} {}", if is_control { "RTCP" } else { "RTP" }, medium.kind);
+        let mut packet = packet;
+        for rule in rules.iter().filter(|rule| rule.on == on) {
+            packet = medium.apply(&rule.action, packet)?;
+        }
+        Some(packet)
+    }
+}
+
+impl Medium {
+    fn apply(&mut self, action: &Action, mut packet: Vec<u8>) -> Option<Vec<u8>> {
+        let every = |count: u64| self.packets.is_multiple_of(count);
+        match action {
+            Action::Silence => return None,
+            Action::Lose(count) if every(*count) => return None,
+            Action::RepeatSequence(count) if every(*count) => {
+                let number = u16::from_be_bytes([packet[2], packet[3]]).wrapping_sub(1);
+                packet[2..4].copy_from_slice(&number.to_be_bytes());
+            }
+            Action::ChangeSource(count) if self.packets % count >= count / 2 => packet[11] ^= 0x55,
+            Action::PayloadType(number) => packet[1] = packet[1] & 0x80 | number,
+            Action::NoMarker => packet[1] &= 0x7f,
+            Action::Version(number) => packet[0] = packet[0] & 0x3f | number << 6,
+            Action::StopTime => {
+                let time = u32::from_be_bytes([packet[4], packet[5], packet[6], packet[7]]);
+                let first = *self.time.get_or_insert(time);
+                packet[4..8].copy_from_slice(&first.to_be_bytes());
+            }
+            // The source stands in the first part, and that is the report.
+            Action::OtherSource => packet[7] ^= 0x55,
+            Action::LateKeyFrame(seconds) => return self.without_key_frame(Duration::from_secs(*seconds), packet),
+            _ => (),
+        }
+        Some(packet)
+    }
+
+    /// Takes key frames out for some time, and counts on without a gap.
+    fn without_key_frame(&mut self, patience: Duration, mut packet: Vec<u8>) -> Option<Vec<u8>> {
+        let time = u32::from_be_bytes([packet[4], packet[5], packet[6], packet[7]]);
+        let early = self.since.is_some_and(|since| since.elapsed() < patience);
+        if early && (self.key_frame == Some(time) || is_key_frame(&packet)) {
+            self.key_frame = Some(time);
+            self.missing = self.missing.wrapping_add(1);
+            return None;
+        }
+        let number = u16::from_be_bytes([packet[2], packet[3]]).wrapping_sub(self.missing);
+        packet[2..4].copy_from_slice(&number.to_be_bytes());
+        Some(packet)
+    }
+}
+
+/// Whether an H.264 packet is of a key frame, or of the parameter sets before it (RFC 6184 section 5.2).
+fn is_key_frame(packet: &[u8]) -> bool {
+    let mut start = 12 + 4 * usize::from(packet[0] & 0x0f);
+    if packet[0] & 0x10 != 0 {
+        let length = packet.get(start + 2..start + 4).map_or(0, |bytes| u16::from_be_bytes([bytes[0], bytes[1]]));
+        start += 4 + 4 * usize::from(length);
+    }
+    let Some([first, second, ..]) = packet.get(start..) else { return false };
+    let unit = match first & 0x1f {
+        // Several small units in one packet: a length of two bytes before each.
+        24 => packet.get(start + 3).map_or(0, |unit| unit & 0x1f),
+        28 | 29 => second & 0x1f,
+        unit => unit,
+    };
+    [5, 7, 8].contains(&unit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn packet(number: u8, time: u8, payload: &[u8]) -> Vec<u8> {
+        [&[0x80, 0xe0, 0, number, 0, 0, 0, time, 1, 2, 3, 4][..], payload].concat()
+    }
+
+    fn changed(action: Action, packets: &[Vec<u8>]) -> Vec<Option<Vec<u8>>> {
+        let rules = [Rule { on: "RTP video".into(), asked: None, after: None, refused: None, action }];
+        let (mut all, kinds) = (Packets::default(), Kinds::default());
+        kinds.learn("v=0\r\nm=audio 0 RTP/AVP 97\r\nm=video 0 RTP/AVP 96\r\n");
+        packets.iter().map(|packet| all.changed(0, packet.clone(), &rules, &kinds)).collect()
+    }
+
+    #[test]
+    fn a_key_frame_is_taken_out_without_a_gap() {
+        let given =
+            [packet(1, 1, &[0x41, 0]), packet(2, 2, &[0x67, 0]), packet(3, 2, &[0x7c, 0x85]), packet(4, 3, &[0x41, 0])];
+        let got = changed(Action::LateKeyFrame(60), &given);
+        assert_eq!(got, [Some(given[0].clone()), None, None, Some(packet(2, 3, &[0x41, 0]))]);
+    }
+
+    #[test]
+    fn packets_are_changed_by_number() {
+        let given: Vec<_> = (1..=4).map(|number| packet(number, number, &[0x41, 0])).collect();
+        let numbers = |got: Vec<Option<Vec<u8>>>| {
+            got.iter().map(|packet| packet.as_ref().map(|bytes| bytes[3])).collect::<Vec<_>>()
+        };
+        assert_eq!(numbers(changed(Action::RepeatSequence(2), &given)), [Some(1), Some(1), Some(3), Some(3)]);
+        assert_eq!(numbers(changed(Action::Lose(3), &given)), [Some(1), Some(2), None, Some(4)]);
+        assert_eq!(changed(Action::StopTime, &given)[3].as_ref().unwrap()[7], 1);
+        assert_eq!(changed(Action::NoMarker, &given)[0].as_ref().unwrap()[1], 0x60);
+    }
+}
