@@ -21,9 +21,24 @@ use serde_json::{Value, json};
 
 /// What is wrong with the camera (version 1.3.0), as a person finds it in its source: the case that must tell, and a part of
 /// what it must say.
-const KNOWN: [(&str, &str, &str); 1] = [
-    // `GetServiceCapabilities` is answered by its PTZ service, whichever service was asked.
-    ("DEVICE-1-1-18", "the official schemas allow", "ver20/ptz/wsdl}GetServiceCapabilitiesResponse"),
+const KNOWN: [(&str, &str, &str); 10] = [
+    // GetCapabilities leaves out what the schema demands.
+    ("DEVICE-1-1-3", "the official schemas allow", "Tag 'tt:RemoteDiscovery' expected"),
+    // GetServices never tells capabilities, whatever it is asked.
+    ("DEVICE-1-1-13", "Capabilities", "none"),
+    // GetServiceCapabilities is answered by its PTZ service, whichever service was asked.
+    ("DEVICE-1-1-18", "Capabilities with Network", "none"),
+    ("MEDIA-8-1-1", "ProfileCapabilities", "none"),
+    // Nothing can be restarted, and the fault is none of ONVIF.
+    ("DEVICE-3-1-8", "a response", "fault env:Receiver (Action not supported:)"),
+    // It has no scope for its place, and its ProbeMatch does not stand in ProbeMatches.
+    ("DISCOVERY-1-1-3", "onvif://www.onvif.org/location/", "onvif://www.onvif.org/type/video_encoder"),
+    ("DISCOVERY-1-1-4", "a ProbeMatch of the device", "none"),
+    // Configurations are told without what the schema demands.
+    ("MEDIA-2-2-6", "the official schemas allow", "Tag 'tt:UseCount' expected"),
+    ("MEDIA-2-3-2", "the official schemas allow", "Tag 'tt:Multicast' expected"),
+    // There is a stream for any profile, be there such a profile or not.
+    ("MEDIA-7-1-4", "a fault env:Sender/ter:InvalidArgVal/ter:NoProfile", "GetStreamUriResponse"),
 ];
 
 /// How long the judge may take.

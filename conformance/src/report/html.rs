@@ -90,7 +90,7 @@ fn failure(case: &Report, failed: &Failed) -> Markup {
             }
             @if !case.steps.is_empty() || !case.messages.is_empty() {
                 details {
-                    summary { (case.steps.len()) " steps, " (case.messages.len()) " messages, " (seconds(case)) }
+                    summary { "Steps and messages, " (seconds(case)) }
                     ul.steps { @for step in &case.steps { li { (step) } } }
                     // The last ones are what the verdict is about.
                     @for message in case.messages.iter().rev() { (exchange(message)) }

@@ -33,9 +33,10 @@ pub(crate) struct Consequence {
 }
 
 impl Fault {
-    /// Whether its cases listen to WS-Discovery.
+    /// Whether its cases listen to WS-Discovery, those that restart the device among them.
     pub(crate) fn is_of_discovery(&self) -> bool {
-        self.run.iter().any(|pattern| pattern.starts_with("DISCOVERY-"))
+        let listens = |pattern: &String| LISTENING.iter().any(|start| pattern.starts_with(start));
+        self.run.iter().any(listens)
     }
 
     /// All cases that fail of those that are not named for a reason.
@@ -43,6 +44,9 @@ impl Fault {
         self.follows.iter().flat_map(|consequence| &consequence.cases)
     }
 }
+
+/// How the identifiers begin of the cases that hear what the device says to everybody.
+const LISTENING: [&str; 4] = ["DISCOVERY-", "DEVICE-3-1-6", "DEVICE-3-1-7", "DEVICE-3-1-8"];
 
 /// Reads the table.
 pub(crate) fn table() -> Result<BTreeMap<String, Fault>> {
