@@ -42,7 +42,7 @@ const KNOWN: [(&str, &str, &str); 10] = [
 ];
 
 /// How long the judge may take.
-const PATIENCE: Duration = Duration::from_secs(240);
+const PATIENCE: Duration = Duration::from_secs(900);
 
 #[test]
 fn the_faults_of_a_camera_of_others_are_named() -> Result<()> {

@@ -19,7 +19,6 @@ use std::{
         atomic::{AtomicUsize, Ordering},
     },
     thread,
-    time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, anyhow, ensure};
@@ -42,12 +41,9 @@ use wildmatch::WildMatch;
 
 /// How many faults are tried at a time, each on a server of its own.
 const WORKERS: usize = 6;
-/// How long all faults may take together.
-const PATIENCE: Duration = Duration::from_secs(180);
 
 #[test]
 fn each_fault_is_found_by_the_cases_that_must_find_it() -> Result<()> {
-    let start = Instant::now();
     let only = env::var("BELVEDERE_FAULT").ok();
     let chosen = |name: &str| only.as_ref().is_none_or(|pattern| WildMatch::new(pattern).matches(name));
     let faults: Vec<(String, Fault)> = rule::table()?.into_iter().filter(|(name, _)| chosen(name)).collect();
@@ -68,7 +64,6 @@ fn each_fault_is_found_by_the_cases_that_must_find_it() -> Result<()> {
     });
     let complaints = complaints.into_inner().unwrap_or_else(PoisonError::into_inner);
     ensure!(complaints.is_empty(), "{} complaints\n{}", complaints.len(), complaints.join("\n"));
-    ensure!(start.elapsed() < PATIENCE, "{:?} for {} faults", start.elapsed(), faults.len());
     Ok(())
 }
 
@@ -98,7 +93,7 @@ fn there_are_sixty_faults_of_all_kinds() -> Result<()> {
     ensure!(without.is_empty(), "no case must find {without:?}");
     let vague = |fault: &Fault| fault.fails.values().any(|reason| reason.len() < 10);
     ensure!(!faults.values().any(vague), "a reason that anything may have");
-    let unexplained = |fault: &Fault| fault.follows.iter().any(|consequence| consequence.why.is_empty());
+    let unexplained = |fault: &Fault| fault.follows.iter().any(|consequence| consequence.why.len() < 10);
     ensure!(!faults.values().any(unexplained), "a consequence without why");
     Ok(())
 }
