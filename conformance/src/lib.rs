@@ -7,7 +7,7 @@
 //! | [`feature`] | what the device can do, which decides what applies |
 //! | [`gap`] | what our own server lacks so far |
 //! | [`case`] | what a case is |
-//! | [`test`] | a case in progress: it asks, demands, and puts back |
+//! | [`test`](mod@test) | a case in progress: it asks, demands, and puts back |
 //! | [`areas`] | the cases themselves |
 //! | [`runner`] | which cases run when |
 //! | [`verdict`] | what is said of them |
