@@ -21,7 +21,8 @@ use crate::{
 
 /// Judges a network video device by the ONVIF device test specifications.
 ///
-/// Ends with 0 if every case that applies passed, 1 if one failed, 2 if there was nothing to judge, 130 if it was interrupted.
+/// Ends with 0 if no case failed, 1 if one did, 2 if there was nothing to judge or a report cannot be written, 130 if it was
+/// interrupted.
 #[derive(Debug, Parser)]
 #[command(name = "conformance", version)]
 struct Options {
@@ -74,28 +75,35 @@ fn run(options: &Options) -> Result<u8, Box<dyn std::error::Error>> {
     })?;
     let patterns: Vec<WildMatch> = options.only.iter().map(|pattern| WildMatch::new(pattern.trim())).collect();
     let mut rows = table::rows()?;
-    rows.retain(|row| patterns.is_empty() || patterns.iter().any(|pattern| pattern.matches(&row.id)));
-    if rows.is_empty() {
-        return Err(format!("no case is called {}", options.only.join(", ")).into());
+    if let Some(lost) = patterns.iter().position(|pattern| !rows.iter().any(|row| pattern.matches(&row.id))) {
+        return Err(format!("no case is called {}", options.only[lost]).into());
     }
+    rows.retain(|row| patterns.is_empty() || patterns.iter().any(|pattern| pattern.matches(&row.id)));
     let device = Device::new(options.device.clone(), options.user.clone(), options.password.clone());
-    let features = features(options, &device)?;
+    let features = match features(options, &device) {
+        Err(_) if INTERRUPTED.load(Ordering::Relaxed) => return Ok(130),
+        found => found?,
+    };
     let progress = progress::of(rows.len(), io::stderr().is_terminal());
     let reports = runner::run(&device, &features, &rows, options.keep_running, progress.as_ref());
     drop(progress);
     let run = Run::new(&options.device, &features, &rows, reports);
-    for path in &options.report {
-        report::write(path, &run)?;
-    }
     let mut out = io::stdout();
     write!(out, "{}", run.summary())?;
+    let written: Vec<io::Result<()>> = options.report.iter().map(|path| report::write(path, &run)).collect();
     let unnoticed = run.unnoticed();
     if options.strict && !unnoticed.is_empty() {
         writeln!(out, "\nThe table is behind:\n{}", unnoticed.join("\n"))?;
     }
-    Ok(match (INTERRUPTED.load(Ordering::Relaxed), run.failed() > 0 || options.strict && !unnoticed.is_empty()) {
-        (true, _) => 130,
-        (false, failed) => u8::from(failed),
+    written.into_iter().collect::<io::Result<()>>()?;
+    Ok(if INTERRUPTED.load(Ordering::Relaxed) {
+        130
+    } else if run.failed() > 0 || options.strict && !unnoticed.is_empty() {
+        1
+    } else if run.passed() == 0 {
+        2
+    } else {
+        0
     })
 }
 

@@ -2,12 +2,16 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{Condvar, Mutex, MutexGuard, PoisonError, atomic::Ordering},
+    time::Duration,
 };
 
 use belvedere_harness::digest::Challenge;
 
-use crate::soap;
+use crate::{soap, test::INTERRUPTED};
+
+/// How often somebody who waits looks whether to stop.
+const LOOK: Duration = Duration::from_millis(200);
 
 /// The device under test.
 #[derive(Debug)]
@@ -71,7 +75,7 @@ impl Device {
         lock(&self.challenges).insert((user.to_owned(), authority.to_owned()), (challenge, 0));
     }
 
-    /// Waits until one of these is free, takes it, and says which.
+    /// Waits until one of these is free, takes it, and says which. `None`: there are none, or somebody wants to stop.
     pub fn claim(&self, wanted: &[String]) -> Option<String> {
         let mut claimed = lock(&self.claimed);
         if wanted.is_empty() {
@@ -82,7 +86,11 @@ impl Device {
                 claimed.insert(free.clone());
                 return Some(free.clone());
             }
-            claimed = self.released.wait(claimed).unwrap_or_else(PoisonError::into_inner);
+            if INTERRUPTED.load(Ordering::Relaxed) {
+                return None;
+            }
+            let waited = self.released.wait_timeout(claimed, LOOK);
+            claimed = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 

@@ -18,7 +18,7 @@ use crate::{
     device::Device,
     feature::Features,
     table::{Row, State},
-    test::{INTERRUPTED, Test},
+    test::{CLEAN_UP, INTERRUPTED, Test},
     verdict::{Failed, Report, Stop, Verdict},
 };
 
@@ -129,7 +129,10 @@ fn judge(device: &Device, features: &Features, planned: &Planned<'_>) -> Report 
     };
     let step = test.current_step().to_owned();
     let (put_back, traces) = test.finish();
-    let verdict = match outcome.and(put_back) {
+    // What was left changed is worse than what could not be judged.
+    let outcome = if matches!(outcome, Err(Stop::Failed(_))) { outcome } else { put_back.and(outcome) };
+    let left_changed = matches!(&outcome, Err(Stop::Failed(failed)) if failed.step == CLEAN_UP);
+    let verdict = match outcome {
         Ok(()) => Verdict::Passed,
         Err(Stop::Failed(failed)) => {
             Verdict::Failed(Failed { step: if failed.step.is_empty() { step } else { failed.step }, ..failed })
@@ -139,7 +142,7 @@ fn judge(device: &Device, features: &Features, planned: &Planned<'_>) -> Report 
     };
     let verdict = match (&planned.row.state, verdict) {
         // That it fails is known, unless the device has what is missing; that it passes must be noticed.
-        (State::Deferred(gap), Verdict::Failed(failed)) if gap.closed_by(features).is_none() => {
+        (State::Deferred(gap), Verdict::Failed(failed)) if gap.closed_by(features).is_none() && !left_changed => {
             Verdict::KnownGap { gap: format!("{}: {failed}", gap.name()) }
         }
         (State::Deferred(gap), Verdict::Skipped { reason }) if gap.closed_by(features).is_none() => {

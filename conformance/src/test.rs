@@ -18,6 +18,8 @@ use crate::{
 /// Set when the person at the keyboard wants to stop.
 pub static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
+/// What the step is called in which everything is put back.
+pub const CLEAN_UP: &str = "clean-up";
 /// How much of a message is kept for the report, in characters.
 const MOST_KEPT: usize = 20_000;
 
@@ -194,7 +196,7 @@ impl<'a> Test<'a> {
     /// No answer, or one that the schemas do not allow.
     pub fn exchange(&mut self, call: &Call) -> Outcome<Answer> {
         let answer = self.exchange_unjudged(call)?;
-        if !answer.message.body.is_empty() && answer.message.content_type() == "application/soap+xml" {
+        if answer.envelope.is_some() || answer.message.content_type() == "application/soap+xml" {
             schema::check(&answer.message.body)
                 .map_err(|errors| self.failed("a message that the official schemas allow", errors.join("; ")))?;
         }
@@ -250,7 +252,14 @@ impl<'a> Test<'a> {
     /// # Errors
     /// There are none.
     pub fn claim(&mut self, tokens: &[String]) -> Outcome<String> {
-        let claimed = self.some(self.device.claim(tokens), "a configuration")?;
+        if let Some(held) = tokens.iter().find(|token| self.claimed.contains(token)) {
+            return Ok(held.clone());
+        }
+        let free = self.device.claim(tokens);
+        if free.is_none() && self.is_interrupted() {
+            return Err(Stop::Interrupted);
+        }
+        let claimed = self.some(free, "a configuration")?;
         self.claimed.push(claimed.clone());
         Ok(claimed)
     }
@@ -264,7 +273,7 @@ impl<'a> Test<'a> {
         self.undoing = true;
         let mut outcome = Ok(());
         while let Some(undo) = self.undo.pop() {
-            "clean-up".clone_into(&mut self.step);
+            CLEAN_UP.clone_into(&mut self.step);
             if let Err(stop) = undo(self) {
                 self.notes.push(format!("not put back: {stop}"));
                 outcome = Err(stop);
@@ -291,23 +300,45 @@ impl<'a> Test<'a> {
 
 /// A message as the report shows it: without passwords, and not too long.
 fn kept(message: &str) -> String {
-    let mut text = message.to_owned();
-    let mut from = 0;
-    while let Some(open) = text[from..].find("Password>").map(|at| from + at + "Password>".len()) {
-        let Some(length) = text[open..].find('<') else { break };
-        text.replace_range(open..open + length, "***");
-        // Behind the closing tag.
-        from = (open + 3).min(text.len());
-        from += text[from..].find('>').map_or(0, |at| at + 1);
-    }
+    let text = without_passwords(&without_authorization(message));
     match text.char_indices().nth(MOST_KEPT) {
         Some((end, _)) => format!("{}… ({} bytes in all)", &text[..end], text.len()),
         None => text,
     }
 }
 
+/// The text of every element that is called `Password`, whatever its prefix and attributes, made unreadable.
+fn without_passwords(message: &str) -> String {
+    let mut kept = String::with_capacity(message.len());
+    let mut rest = message;
+    while let Some(end) = rest.find('>') {
+        let (upto, after) = rest.split_at(end + 1);
+        kept.push_str(upto);
+        let tag = upto.rsplit('<').next().unwrap_or_default();
+        let name = tag.split([' ', '\t', '\r', '\n', '>', '/']).next().unwrap_or_default();
+        rest = after;
+        if name.rsplit(':').next() == Some("Password") && !tag.ends_with("/>") {
+            kept.push_str("***");
+            rest = after.find('<').map_or("", |at| &after[at..]);
+        }
+    }
+    kept + rest
+}
+
+/// The value of every `Authorization` header made unreadable: Basic holds the password, Digest lets it be guessed.
+fn without_authorization(message: &str) -> String {
+    let hidden = |line: &str| match line.split_once(':') {
+        Some((name, _)) if name.eq_ignore_ascii_case("authorization") => {
+            let end = if line.ends_with("\r\n") { "\r\n" } else { "\n" };
+            format!("{name}: ***{end}")
+        }
+        _ => line.to_owned(),
+    };
+    message.split_inclusive('\n').map(hidden).collect()
+}
+
 fn short(text: &str) -> String {
-    text.chars().take(300).collect()
+    kept(text).chars().take(300).collect()
 }
 
 #[cfg(test)]
@@ -318,6 +349,10 @@ mod tests {
     fn passwords_are_not_kept() {
         let message = "<a><tt:Password>secret</tt:Password><tt:Password>other</tt:Password></a>";
         assert_eq!(kept(message), "<a><tt:Password>***</tt:Password><tt:Password>***</tt:Password></a>");
+        let message = "<a><x:Password Type='t'>secret</x:Password><Password/><b>1</b></a>";
+        assert_eq!(kept(message), "<a><x:Password Type='t'>***</x:Password><Password/><b>1</b></a>");
+        let message = "OPTIONS * RTSP/1.0\r\nauthorization: Basic c2VjcmV0\r\nCSeq: 1\r\n\r\n";
+        assert_eq!(kept(message), "OPTIONS * RTSP/1.0\r\nauthorization: ***\r\nCSeq: 1\r\n\r\n");
         assert!(kept(&"x".repeat(MOST_KEPT + 1)).ends_with("(20001 bytes in all)"));
     }
 }

@@ -78,6 +78,11 @@ impl Run {
         self.cases.iter().filter(|case| matches!(case.verdict, Verdict::Failed(_))).count()
     }
 
+    /// How many cases passed.
+    pub fn passed(&self) -> usize {
+        self.cases.iter().filter(|case| case.verdict == Verdict::Passed).count()
+    }
+
     /// The gaps of the table that are none on this device.
     pub fn unnoticed(&self) -> &[String] {
         &self.unnoticed

@@ -166,18 +166,24 @@ pub(super) struct TunnelChannel {
 
 /// Runs while a GET has no POST: then nobody can say any more what is wanted of it.
 struct Alone {
+    usual: Duration,
     most: Duration,
     since: Option<Pin<Box<Sleep>>>,
 }
 
 impl Alone {
     fn new(most: Duration) -> Self {
-        Self { most, since: None }
+        Self { usual: most, most, since: None }
     }
 
     /// Nobody is waited for any longer than another POST takes that is on its way.
     fn shorten(&mut self) {
-        *self = Self::new(self.most.min(AFTER_TEARDOWN));
+        (self.most, self.since) = (self.usual.min(AFTER_TEARDOWN), None);
+    }
+
+    /// The client has more to say after all.
+    fn lengthen(&mut self) {
+        self.most = self.usual;
     }
 
     fn poll_over(&mut self, cx: &mut Context<'_>) -> Poll<()> {
@@ -211,6 +217,7 @@ impl TunnelChannel {
         let length = waiting.len().min(buffer.remaining());
         buffer.put_slice(&waiting[..length]);
         self.taken += length;
+        self.alone.lengthen();
         if self.taken == self.decoded.len() {
             (self.decoded, self.taken) = (Vec::new(), 0);
         }
@@ -427,6 +434,21 @@ mod tests {
         assert!(timeout(ALONE, channel.read(&mut read)).await.is_err(), "the client may begin another session");
         drop(post);
         assert_eq!(timeout(2 * AFTER_TEARDOWN, channel.read(&mut read)).await.unwrap().unwrap(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_get_with_another_session_waits_for_another_post_as_before() {
+        let tunnels = Tunnels::new(ALONE);
+        let (_get, down) = half("");
+        let mut channel = tunnels.down(down).await.unwrap();
+        let (post, up) = half("first");
+        tunnels.up(up).await.unwrap();
+        let mut read = [0; 6];
+        channel.read_exact(&mut read[..2]).await.unwrap();
+        channel.session_ended();
+        channel.read_exact(&mut read[..3]).await.unwrap();
+        drop(post);
+        assert!(timeout(2 * AFTER_TEARDOWN, channel.read(&mut read)).await.is_err(), "the new session was cut");
     }
 
     #[tokio::test(start_paused = true)]

@@ -94,7 +94,17 @@ pub(super) fn sound(t: &mut Test<'_>, service: Service, codec: Codec, way: Way, 
     play(t, &uri, way, ip, steps, Shape::default(), &[Expected::Audio(codec, rate)])
 }
 
+/// Claims a sound; of a profile with pictures these first, or who sets them would disturb the stream.
 fn claim_sound(t: &mut Test<'_>, found: Vec<Sound>) -> Outcome<Sound> {
+    let pictures: Vec<String> = found.iter().filter_map(|sound| Some(sound.video.as_ref()?.0.clone())).collect();
+    if pictures.len() == found.len() {
+        let claimed = t.claim(&pictures)?;
+        let sound = found.into_iter().find(|sound| sound.video.as_ref().is_some_and(|(token, _)| *token == claimed));
+        let sound = t.some(sound, "the encoder that was claimed")?;
+        t.claim(std::slice::from_ref(&sound.encoder))?;
+        return Ok(sound);
+    }
+    let found: Vec<Sound> = found.into_iter().filter(|sound| sound.video.is_none()).collect();
     let tokens: Vec<String> = found.iter().map(|sound| sound.encoder.clone()).collect();
     let claimed = t.claim(&tokens)?;
     t.some(found.into_iter().find(|sound| sound.encoder == claimed), "the encoder that was claimed")
