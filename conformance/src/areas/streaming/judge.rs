@@ -5,6 +5,7 @@ use std::time::Duration;
 use belvedere_harness::{
     play,
     received::Received,
+    rtp::Packet,
     units::{self, Unit},
 };
 
@@ -111,6 +112,12 @@ pub(super) fn is_key_frame(encoding: &str, unit: &Unit) -> bool {
         "H265" => unit.types.iter().any(|kind| (16..=21).contains(kind)),
         _ => true,
     }
+}
+
+/// Whether packets are missing; a few that come twice or late are something else.
+pub(super) fn has_lost(stream: &Stream) -> bool {
+    let jumps = |pair: &[Packet]| (2..1000).contains(&pair[1].sequence.wrapping_sub(pair[0].sequence));
+    stream.received.iter().any(|medium| medium.packets.windows(2).any(jumps))
 }
 
 /// Whether a key frame came, or none is needed.

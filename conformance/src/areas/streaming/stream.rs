@@ -203,7 +203,7 @@ impl Stream {
             let time = self.time;
             let complete = self.begun.is_some() && time >= least && reported;
             let complete = complete && (time >= key || self.received.iter().all(judge::has_key_frame));
-            if complete || start.elapsed() >= PATIENCE.max(least) {
+            if complete || start.elapsed() >= PATIENCE.max(least).max(key + SLICE) {
                 return Ok(());
             }
         }
