@@ -298,7 +298,7 @@ fn own_type(t: &Test<'_>) -> (&'static str, &'static str) {
 }
 
 /// What a Hello and a ProbeMatch have to say.
-fn described(t: &Test<'_>, device: &Description) -> Outcome {
+pub(super) fn described(t: &Test<'_>, device: &Description) -> Outcome {
     let endpoint = device.endpoint.to_ascii_lowercase();
     t.demand(endpoint.starts_with("urn:uuid:"), "an EndpointReference with urn:uuid:…", device.endpoint.as_str())?;
     let types = t.some(device.types.as_ref(), "Types")?;
@@ -312,7 +312,7 @@ fn described(t: &Test<'_>, device: &Description) -> Outcome {
 }
 
 /// What a ProbeMatch has to say beside that.
-fn matched(t: &Test<'_>, client: &Client, heard: Option<Heard>) -> Outcome<Description> {
+pub(super) fn matched(t: &Test<'_>, client: &Client, heard: Option<Heard>) -> Outcome<Description> {
     let within = format!("a ProbeMatch of the device within {} seconds", TIMEOUT.as_secs());
     let heard = t.some(heard, &within)?;
     let Some(device) = heard.device else { return Err(t.failed(within, heard.message.name())) };

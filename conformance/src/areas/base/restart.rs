@@ -7,7 +7,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{clock, servers, users};
+use super::{
+    clock,
+    discovery::{described, matched},
+    servers, users,
+};
 use crate::{
     case::{Case, When::Last, case},
     discovery::{
@@ -50,10 +54,13 @@ fn reboot(t: &mut Test<'_>) -> Outcome {
     told_to_restart(t)?;
     t.step("5.1", "the device says Hello to everybody");
     let hello = listener.hear(t, REBOOT, is_hello)?;
-    t.some(hello, "a Hello of the device after the restart")?;
+    let hello = t.some(hello.and_then(|heard| heard.device), "a Hello of the device after the restart")?;
+    t.step("5.2", "the Hello has endpoint, types, scopes and version");
+    described(t, &hello)?;
     t.step("5.4", "it answers a Probe that is sent to it alone");
     let found = client.search(t, To::One, &Probe::default())?;
-    t.some(found, "a ProbeMatch of the device")?;
+    t.step("5.5", "the ProbeMatch is complete");
+    matched(t, &client, found)?;
     restart::answers(t)
 }
 
@@ -88,7 +95,7 @@ fn factory_default(t: &mut Test<'_>, kind: &str) -> Outcome {
     if let Some(client) = client {
         t.step("6", "it answers a Probe to everybody");
         let found = client.search(t, To::All, &Probe::default())?;
-        t.some(found, "a ProbeMatch of the device")?;
+        matched(t, &client, found)?;
     }
     Ok(())
 }

@@ -103,7 +103,7 @@ pub(super) fn keep_alive(t: &mut Test<'_>, method: &str) -> Outcome {
         t.note(format!("a timeout of {timeout:?} is not waited for"));
     }
     let end = timeout.mul_f64(1.1).min(LONGEST_TIMEOUT);
-    let pause = timeout.mul_f64(0.45);
+    let pause = timeout.mul_f64(0.45).min(end / 3);
     t.step("11", &format!("{method} every {pause:?} keeps the session alive for {end:?}"));
     let mut next = pause;
     while begun.elapsed() < end {

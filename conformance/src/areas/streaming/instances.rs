@@ -177,8 +177,8 @@ fn clear(t: &mut Test<'_>, door: &Door, profiles: &[profile::Profile], may_stay:
         let token = escape(&profile.token);
         if too_many > 0 && !profile.is_fixed() {
             too_many -= 1;
-            t.afterwards(profile.creating());
             door.ask(t, format!("<tr2:DeleteProfile><tr2:Token>{token}</tr2:Token></tr2:DeleteProfile>"))?;
+            t.afterwards(profile.creating());
             continue;
         }
         for (kind, configuration) in profile.all().into_iter().rev() {
