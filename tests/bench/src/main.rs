@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
-use belvedere_bench::fan_out::{self, Case, Sample, Times};
+use anyhow::{Context, Result};
+use belvedere_bench::fan_out::{self, Case, Times};
 use belvedere_bench::report::{self, Rounds};
 use belvedere_bench::{entry, soap, subject::Kind};
 use belvedere_harness::{Peer, Transport};
@@ -102,7 +102,7 @@ fn measure_fan_out(arguments: &Arguments, servers: &[Kind], file: &Path) -> Resu
         for Rounds { case, rounds } in &mut all {
             let servers = servers.iter().filter(|server| case.transport == Transport::Tcp || server.serves_udp());
             let samples = servers.map(|server| {
-                let sample = measure_once(*server, *case, file, times).with_context(|| server.name())?;
+                let sample = fan_out::measure_steady(*server, *case, file, times).with_context(|| server.name())?;
                 say(&format!(
                     "round {round}, {}, {}: {:.4} CPU s per Gbit",
                     report::title(*case),
@@ -115,23 +115,6 @@ fn measure_fan_out(arguments: &Arguments, servers: &[Kind], file: &Path) -> Resu
         }
     }
     Ok(all)
-}
-
-/// What a reader of the film gets at least, in megabits a second, where nothing is wrong.
-const STALLED_BELOW: f64 = 2.0;
-const MOST_STALLS: usize = 3;
-
-/// Measures one server. A peer that stalls tells nothing of what a viewer costs, and makes us look good: it is measured again.
-/// Our own stalls count.
-fn measure_once(server: Kind, case: Case, file: &Path, times: Times) -> Result<Sample> {
-    for _ in 0..MOST_STALLS {
-        let sample = fan_out::measure(server, case, file, times)?;
-        if server == Kind::Belvedere || sample.rate >= STALLED_BELOW {
-            return Ok(sample);
-        }
-        say(&format!("{}, {}: stalled at {:.2} Mbit/s, once more", report::title(case), server.name(), sample.rate));
-    }
-    bail!("stalled {MOST_STALLS} times")
 }
 
 /// The SOAP clients, unless they are left out.

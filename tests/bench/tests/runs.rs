@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use belvedere_bench::fan_out::{Case, Sample, Times, measure};
+use belvedere_bench::fan_out::{Case, Sample, Times, measure_steady};
 use belvedere_bench::{entry, soap, subject::Kind};
 use belvedere_harness::{Peer, Transport, Turn};
 
@@ -19,7 +19,7 @@ fn readers_are_counted_on_every_server() -> Result<()> {
     for kind in [Kind::Belvedere, Kind::Gst] {
         for transport in [Transport::Tcp, Transport::Udp] {
             let case = Case { transport, readers: 5 };
-            let sample @ Sample { gaps, ended, cpu, gigabits, .. } = measure(kind, case, &file, times)?;
+            let sample @ Sample { gaps, ended, cpu, gigabits, .. } = measure_steady(kind, case, &file, times)?;
             let what = || format!("{} over {}: {sample:?}", kind.name(), transport.name());
             ensure!(gigabits > 0.001 && cpu > 0.0, what());
             // Over UDP a busy machine's readers lose what their buffers do not hold.
