@@ -57,7 +57,6 @@ const NEXT_WAIT: Duration = Duration::from_secs(30);
 const LOOK_INTERVAL: Duration = Duration::from_secs(5);
 /// How long a change may take to show in a track that runs. The next picture is a key frame.
 const SHOWN: Duration = Duration::from_secs(2);
-const LOOK_FOR_CHANGE: Duration = Duration::from_millis(20);
 
 impl Camera {
     /// Builds a camera whose changes are forgotten with it. Its tracks are empty until a source fills them.
@@ -247,12 +246,21 @@ impl Camera {
         let Some(SourceChange::Video { track: name, new, .. }) = effect else { return };
         // What arrives encoded is as it is.
         let Some(feed) = self.feeds.iter().find(|feed| feed.name == *name && !is_source(feed.of)) else { return };
-        let is_wanted = || self.video_settings(name).as_ref() == Some(new);
+        let is_wanted = || self.settings().video_encoder(name).is_some_and(|encoder| encoder.settings == *new);
         let shows = async {
-            let runs = || matches!(*feed.track.source_state().borrow(), SourceState::Live | SourceState::Starting);
+            let (mut units, mut source, mut settings) =
+                (feed.track.read_from_key(), feed.track.source_state(), self.watch());
             let is_seen = || feed.track.newest_key().is_some_and(|unit| is_shown(new, &unit.parameters));
-            while runs() && is_wanted() && !is_seen() {
-                tokio::time::sleep(LOOK_FOR_CHANGE).await;
+            loop {
+                let runs = matches!(*source.borrow_and_update(), SourceState::Live | SourceState::Starting);
+                if !runs || !is_wanted() || is_seen() {
+                    return;
+                }
+                tokio::select! {
+                    () = units.changed() => {}
+                    _ = source.changed() => {}
+                    _ = settings.changed() => {}
+                }
             }
         };
         if tokio::time::timeout(SHOWN, shows).await.is_err() {
@@ -264,11 +272,6 @@ impl Camera {
         if is_wanted() {
             feed.track.forget_description(|known| !is_shown(new, known));
         }
-    }
-
-    fn video_settings(&self, token: &str) -> Option<VideoSettings> {
-        let settings = self.settings();
-        settings.video_encoders.iter().find(|encoder| encoder.token == token).map(|encoder| encoder.settings.clone())
     }
 
     async fn apply(&self, effect: &SourceChange) -> Result<(), ChangeError> {

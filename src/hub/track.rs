@@ -90,7 +90,7 @@ pub struct Track {
     /// Before this moment the source is not asked for another key frame.
     next_key_request: Arc<Mutex<Option<Instant>>>,
     parameters: watch::Sender<Option<Arc<Parameters>>>,
-    /// The generation of the next description, if the one before was forgotten.
+    /// The generation of the next description that differs from the one in force.
     next_generation: AtomicU32,
     source: watch::Sender<SourceState>,
 }
@@ -284,10 +284,8 @@ impl Track {
                     result = Some(Arc::clone(known));
                     return false;
                 }
-                parameters.generation += 1;
-            } else {
-                parameters.generation = parameters.generation.max(self.next_generation.load(Ordering::Relaxed));
             }
+            parameters.generation = self.next_generation.fetch_add(1, Ordering::Relaxed);
             let fresh = Arc::new(parameters.clone());
             result = Some(Arc::clone(&fresh));
             *current = Some(fresh);
@@ -299,11 +297,7 @@ impl Track {
 
     /// Forgets the description if it is outdated: who wants one waits for the next, whose generation is another.
     pub fn forget_description(&self, is_outdated: impl FnOnce(&Parameters) -> bool) {
-        self.parameters.send_if_modified(|current| {
-            let Some(known) = current.take_if(|known| is_outdated(known)) else { return false };
-            self.next_generation.store(known.generation + 1, Ordering::Relaxed);
-            true
-        });
+        self.parameters.send_if_modified(|current| current.take_if(|known| is_outdated(known)).is_some());
     }
 
     /// Appends a unit and wakes the readers. Returns the unit's number.

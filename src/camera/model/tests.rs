@@ -173,6 +173,35 @@ async fn a_change_is_applied_kept_and_told() {
     assert_eq!(bitrate(&smaller), 2000, "what does not fit the file any more is left out");
 }
 
+/// PL-14: whoever asks for the stream once a change is answered gets what was set.
+#[tokio::test(start_paused = true)]
+async fn a_change_is_answered_when_a_picture_shows_it() {
+    let principal = crate::auth::principal_for_tests("admin");
+    let camera = Arc::new(Camera::new(origin(SourceKind::Captured)));
+    camera.controlled_by(Arc::new(Recorder::default()));
+    let resized = |width, height| {
+        let encoder = VideoEncoder { width, height, ..origin(SourceKind::Captured).hi_def };
+        set(("hi-def", "Middle"), &VideoSettings::Video(encoder))
+    };
+    let track = camera.track("hi-def").unwrap();
+    let mut pictures = Upstream::of(track);
+    pictures.resize((1280, 720));
+    track.set_source_state(SourceState::Live);
+    pictures.play(15.0, 15, 1000);
+    let mut change = std::pin::pin!(camera.change(resized(640, 360), &principal));
+    let second = Duration::from_secs(1);
+    assert!(tokio::time::timeout(second, change.as_mut()).await.is_err(), "no picture shows it yet");
+    pictures.resize((640, 360));
+    pictures.play(15.0, 15, 1000);
+    tokio::time::timeout(second / 100, change).await.expect("a picture shows it").unwrap();
+    assert!(track.parameters().borrow().is_some());
+    // Of what rests there is no picture, and what was described is not so any more.
+    pictures.rest();
+    let back = camera.change(resized(1280, 720), &principal);
+    tokio::time::timeout(second / 100, back).await.expect("nothing to wait for").unwrap();
+    assert!(track.parameters().borrow().is_none());
+}
+
 /// An upstream that announces 30 pictures and sends 15: what was seen of it stays when nobody pulls it, on the disk too.
 #[tokio::test]
 async fn a_stream_that_nobody_pulls_stays_as_it_was_seen() {

@@ -28,6 +28,11 @@ impl Upstream {
         Self { track, parameters, nanos: 1_000_000_000 }
     }
 
+    /// Its pictures are of this size from now on.
+    pub(in crate::camera) fn resize(&mut self, size: (u32, u32)) {
+        self.parameters = self.track.describe(Parameters { size: Some(size), ..(*self.parameters).clone() });
+    }
+
     /// Sends pictures for five seconds: as long as from one look to the next.
     pub(in crate::camera) fn play(&mut self, frame_rate: f64, gop: u64, bytes: usize) {
         for picture in 0..(frame_rate * 5.0) as u64 {

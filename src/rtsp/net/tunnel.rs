@@ -166,28 +166,19 @@ pub(super) struct TunnelChannel {
 
 /// Runs while a GET has no POST: then nobody can say any more what is wanted of it.
 struct Alone {
-    usual: Duration,
     most: Duration,
+    /// The client has ended its session and said nothing since.
+    done: bool,
     since: Option<Pin<Box<Sleep>>>,
 }
 
 impl Alone {
     fn new(most: Duration) -> Self {
-        Self { usual: most, most, since: None }
-    }
-
-    /// Nobody is waited for any longer than another POST takes that is on its way.
-    fn shorten(&mut self) {
-        (self.most, self.since) = (self.usual.min(AFTER_TEARDOWN), None);
-    }
-
-    /// The client has more to say after all.
-    fn lengthen(&mut self) {
-        self.most = self.usual;
+        Self { most, done: false, since: None }
     }
 
     fn poll_over(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let most = self.most;
+        let most = if self.done { self.most.min(AFTER_TEARDOWN) } else { self.most };
         self.since.get_or_insert_with(|| Box::pin(sleep(most))).as_mut().poll(cx)
     }
 }
@@ -217,7 +208,7 @@ impl TunnelChannel {
         let length = waiting.len().min(buffer.remaining());
         buffer.put_slice(&waiting[..length]);
         self.taken += length;
-        self.alone.lengthen();
+        self.alone.done = false;
         if self.taken == self.decoded.len() {
             (self.decoded, self.taken) = (Vec::new(), 0);
         }
@@ -302,7 +293,7 @@ impl ByteChannel for TunnelChannel {
     }
 
     fn session_ended(&mut self) {
-        self.alone.shorten();
+        (self.alone.done, self.alone.since) = (true, None);
     }
 }
 
@@ -351,6 +342,15 @@ mod tests {
         let (client, server) = tokio::io::duplex(4096);
         let rest = BASE64_STANDARD.encode(rest).into_bytes();
         (client, Half { channel: Box::new(Pipe(server)), cookie: "c".into(), rest, chunked: false })
+    }
+
+    /// A tunnel whose client has said `first`.
+    async fn begun(tunnels: &Tunnels) -> (DuplexStream, TunnelChannel, DuplexStream) {
+        let (get, down) = half("");
+        let channel = tunnels.down(down).await.unwrap();
+        let (post, up) = half("first");
+        tunnels.up(up).await.unwrap();
+        (get, channel, post)
     }
 
     #[tokio::test(start_paused = true)]
@@ -424,10 +424,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn after_its_session_a_get_ends_with_its_post() {
         let tunnels = Tunnels::new(ALONE);
-        let (_get, down) = half("");
-        let mut channel = tunnels.down(down).await.unwrap();
-        let (post, up) = half("first");
-        tunnels.up(up).await.unwrap();
+        let (_get, mut channel, post) = begun(&tunnels).await;
         let mut read = [0; 6];
         channel.read_exact(&mut read[..5]).await.unwrap();
         channel.session_ended();
@@ -439,10 +436,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_get_with_another_session_waits_for_another_post_as_before() {
         let tunnels = Tunnels::new(ALONE);
-        let (_get, down) = half("");
-        let mut channel = tunnels.down(down).await.unwrap();
-        let (post, up) = half("first");
-        tunnels.up(up).await.unwrap();
+        let (_get, mut channel, post) = begun(&tunnels).await;
         let mut read = [0; 6];
         channel.read_exact(&mut read[..2]).await.unwrap();
         channel.session_ended();

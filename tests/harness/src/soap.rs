@@ -305,7 +305,7 @@ fn qualified(node: Node<'_, '_>) -> Result<String> {
 }
 
 /// Seconds since 1970 as `2026-11-25T13:30:00Z`.
-fn utc(seconds: i64) -> String {
+pub fn utc(seconds: i64) -> String {
     let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
     // Counted from 1 March of year 0, leap days come last.
     let days = days + 719_468;

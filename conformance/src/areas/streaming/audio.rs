@@ -27,14 +27,7 @@ pub(super) fn options(
     encoder: &str,
     codec: Codec,
 ) -> Outcome<Option<Options>> {
-    let (profile, encoder) = (escape(profile), escape(encoder));
-    let answer = door.ask(
-        t,
-        format!(
-            "<{{p}}:GetAudioEncoderConfigurationOptions><{{p}}:ConfigurationToken>{encoder}</{{p}}:ConfigurationToken>\
-             <{{p}}:ProfileToken>{profile}</{{p}}:ProfileToken></{{p}}:GetAudioEncoderConfigurationOptions>"
-        ),
-    )?;
+    let answer = door.encoder_options(t, "Audio", profile, encoder)?;
     let all: Vec<&Element> = match door.service {
         Service::Media1 => answer.at("Options").map(|all| all.all("Options").collect()).unwrap_or_default(),
         Service::Media2 => answer.all("Options").collect(),

@@ -51,6 +51,24 @@ impl Door {
         t.ask_by(&Call::new(body).to(&self.address))
     }
 
+    /// What an encoder of a kind (`Video`, `Audio`) can do in a profile.
+    pub(super) fn encoder_options(
+        &self,
+        t: &mut Test<'_>,
+        kind: &str,
+        profile: &str,
+        encoder: &str,
+    ) -> Outcome<Element> {
+        let (profile, encoder) = (crate::xml::escape(profile), crate::xml::escape(encoder));
+        self.ask(
+            t,
+            format!(
+                "<{{p}}:Get{kind}EncoderConfigurationOptions><{{p}}:ConfigurationToken>{encoder}</{{p}}:ConfigurationToken>\
+                 <{{p}}:ProfileToken>{profile}</{{p}}:ProfileToken></{{p}}:Get{kind}EncoderConfigurationOptions>"
+            ),
+        )
+    }
+
     /// GetStreamUri, with what is demanded of every address.
     pub(super) fn stream_uri(&self, t: &mut Test<'_>, profile: &str, way: Way) -> Outcome<String> {
         let profile = crate::xml::escape(profile);

@@ -127,14 +127,7 @@ pub(super) fn options(
     encoder: &str,
     codec: Codec,
 ) -> Outcome<Option<Options>> {
-    let (profile, encoder) = (escape(profile), escape(encoder));
-    let answer = door.ask(
-        t,
-        format!(
-            "<{{p}}:GetVideoEncoderConfigurationOptions><{{p}}:ConfigurationToken>{encoder}</{{p}}:ConfigurationToken>\
-             <{{p}}:ProfileToken>{profile}</{{p}}:ProfileToken></{{p}}:GetVideoEncoderConfigurationOptions>"
-        ),
-    )?;
+    let answer = door.encoder_options(t, "Video", profile, encoder)?;
     Ok(read_options(&answer, door.service, codec))
 }
 
