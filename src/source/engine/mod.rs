@@ -23,7 +23,10 @@ mod track;
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use belvedere_engine_control::{Command, DecodeInput, Secret};
-use tokio::sync::{broadcast, mpsc, watch};
+use tokio::{
+    sync::{broadcast, mpsc, watch},
+    task::JoinSet,
+};
 use tracing::{error, info, warn};
 
 use self::{
@@ -132,11 +135,11 @@ impl EngineFeed {
 
     /// Keeps an engine running and pulls its tracks while they are leased. Runs until it is dropped, which ends the engine.
     pub async fn run(self) {
-        let current = self.runs.subscribe();
-        let pulls = futures_util::future::join_all(self.pulls(&current).into_iter().map(TrackPull::run));
+        // A task for each, so that a picture wakes one of them. Their end is that of this set.
+        let pulls: JoinSet<()> = self.pulls(&self.runs.subscribe()).into_iter().map(TrackPull::run).collect();
         tokio::select! {
             () = self.supervise(&self.runs) => {}
-            _ = pulls => {}
+            _ = pulls.join_all() => {}
         }
     }
 
