@@ -1,6 +1,7 @@
 //! Leaves: what every room may use and what imports nothing of ours.
 
 pub mod admission;
+pub mod bell;
 pub mod blocking;
 pub mod clock;
 pub mod listen;

@@ -1,10 +1,12 @@
 //! A reader's place in a track.
 
-use std::sync::Arc;
-
-use tokio::sync::watch;
+use std::{
+    sync::Arc,
+    task::{Context, Poll},
+};
 
 use super::{Track, Unit, ring::Ring};
+use crate::base::bell::Listener;
 
 /// What a reader meets next.
 #[derive(Debug, Clone)]
@@ -22,7 +24,7 @@ pub enum Next {
 #[derive(Debug)]
 pub struct Cursor {
     track: Arc<Track>,
-    published: watch::Receiver<u64>,
+    published: Listener,
     place: Place,
 }
 
@@ -85,12 +87,14 @@ impl Cursor {
         }
     }
 
-    /// Waits until something was published since this cursor last looked. Cancel safe.
+    /// Waits until something was published since this was last said. Cancel safe.
     pub async fn changed(&mut self) {
-        if self.published.changed().await.is_err() {
-            // The track outlives its cursors, so its sender cannot be gone; wait rather than spin.
-            std::future::pending::<()>().await;
-        }
+        self.published.rung().await;
+    }
+
+    /// Ready if something was published since this was last said; otherwise the task is woken once something is.
+    pub fn poll_changed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.published.poll_rung(cx)
     }
 }
 

@@ -13,7 +13,10 @@ use std::{
 use tokio::{sync::watch, time::Instant};
 
 use super::{Cursor, Kind, NewUnit, Parameters, RingLimits, Unit, ring::Ring, unit::nal_ranges};
-use crate::base::clock::MonoTime;
+use crate::base::{
+    bell::{Bell, Listener},
+    clock::MonoTime,
+};
 
 /// A unit as it goes on the wire. What is inside is the business of the door that makes and sends it.
 pub trait WirePackets: fmt::Debug + Send + Sync {
@@ -78,13 +81,14 @@ pub struct TrackId(u64);
 
 /// One encoded stream of a camera: one producer, any number of readers.
 ///
-/// Locks: `state` only, never held across an await or a call into a source.
+/// Locks: `state` and the bell's, one at a time, never held across an await or a call into a source.
 pub struct Track {
     id: TrackId,
     name: String,
     kind: Kind,
     state: Mutex<State>,
-    newest: watch::Sender<u64>,
+    /// Rings for each unit.
+    published: Arc<Bell>,
     leases: watch::Sender<usize>,
     key_requests: watch::Sender<u64>,
     /// Before this moment the source is not asked for another key frame.
@@ -113,7 +117,7 @@ impl Track {
             name: name.into(),
             kind,
             state: Mutex::new(State::new(limits)),
-            newest: watch::Sender::new(0),
+            published: Arc::default(),
             leases: watch::Sender::new(0),
             key_requests: watch::Sender::new(0),
             next_key_request: Arc::default(),
@@ -313,14 +317,14 @@ impl Track {
             sequence
         };
         self.set_source_state(SourceState::Live);
-        self.newest.send_replace(sequence + 1);
+        self.published.ring();
         sequence
     }
 
     // ---- for cursors ----
 
-    pub(super) fn published(&self) -> watch::Receiver<u64> {
-        self.newest.subscribe()
+    pub(super) fn published(&self) -> Listener {
+        self.published.listen()
     }
 
     pub(super) fn with_ring<R>(&self, look: impl FnOnce(&Ring) -> R) -> R {

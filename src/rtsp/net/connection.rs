@@ -1,23 +1,25 @@
 //! One RTSP conversation: requests in, answers and interleaved media out.
 //!
 //! ```text
-//! loop: fill the outbox from the players ─► wait for { written, read, published, due } ─► handle
+//! loop: handle messages ─► wait, and write what players publish meanwhile ─► { read, written, due }
 //! ```
 //! Media are taken from the cursors only when everything before has been written, so a client that does not read holds
 //! nothing but its place; when it is too far behind, its cursor moves to a key frame.
 
 use std::{
     collections::HashSet,
+    future::Future as _,
     io,
     pin::Pin,
     sync::{Arc, Mutex},
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
 };
 
 use futures_util::future::BoxFuture;
 use tokio::{
     io::ReadBuf,
     sync::watch,
+    task::coop::has_budget_remaining,
     time::{Instant, Sleep, sleep},
 };
 
@@ -62,19 +64,22 @@ pub(super) struct Connection<C> {
 const MOST_ANSWERS: usize = 32 << 10;
 const READ_CHUNK: usize = 2048;
 
-/// What comes whatever the client does. It stays registered from one wait to the next: a viewer waits twice for each unit.
+/// What comes whatever the client does.
 struct Interrupts {
+    next_tick: MonoTime,
     tick: Pin<Box<Sleep>>,
     shutdown: watch::Receiver<bool>,
     shutting_down: BoxFuture<'static, ()>,
+    /// Whom tick and shutdown wake, once they have been asked to.
+    wakes: Option<Waker>,
 }
 
 /// What woke the connection.
 enum Woken {
     Read,
     Closed,
+    /// Something was written, and messages may be handled that had to wait.
     Written,
-    Published,
     Tick,
     Shutdown,
 }
@@ -113,17 +118,16 @@ impl<C: ByteChannel> Connection<C> {
         let mut interrupts = Interrupts::new(shutdown, self.context.clock.mono());
         loop {
             self.handle_inbox().await;
-            self.fill();
             if self.closing && self.outbox.is_empty() {
                 return Ok(());
             }
-            match self.wait(&mut interrupts).await? {
+            match std::future::poll_fn(|cx| self.poll_woken(&mut interrupts, cx)).await? {
                 Woken::Closed => return Ok(()),
                 Woken::Read => {
                     self.patience.heard(self.context.clock.mono());
                     self.heard = true;
                 }
-                Woken::Written | Woken::Published => {}
+                Woken::Written => {}
                 Woken::Tick => {
                     interrupts.next_tick(self.context.clock.mono());
                     self.tend_sessions();
@@ -134,12 +138,53 @@ impl<C: ByteChannel> Connection<C> {
         }
     }
 
+    /// Writes what there is and what is published, until something else is to be done. A client that is busy all the time does
+    /// not put off the tick nor the end.
+    fn poll_woken(&mut self, interrupts: &mut Interrupts, cx: &mut Context<'_>) -> Poll<io::Result<Woken>> {
+        let now = self.context.clock.mono();
+        if let Some(woken) = interrupts.come(now, self.closing) {
+            return Poll::Ready(Ok(woken));
+        }
+        loop {
+            self.fill(now);
+            if !self.outbox.is_empty() {
+                match self.outbox.poll_write(&mut self.channel, cx, now) {
+                    Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                    Poll::Ready(Ok(())) if self.closing || !self.inbox.is_empty() => {
+                        return Poll::Ready(Ok(Woken::Written));
+                    }
+                    Poll::Ready(Ok(())) => {}
+                    Poll::Pending => break,
+                }
+            } else if self.closing {
+                return Poll::Ready(Ok(Woken::Written));
+            } else if !self.poll_published(cx) {
+                break;
+            }
+        }
+        // What a client goes on asking that takes no answers waits on its side and in the kernel.
+        if !self.closing && self.outbox.answers() < MOST_ANSWERS {
+            if !self.inbox.is_empty() {
+                return Poll::Ready(Ok(Woken::Written));
+            }
+            if let Poll::Ready(woken) = poll_read(&mut self.channel, &mut self.inbox, cx) {
+                return Poll::Ready(woken);
+            }
+        }
+        interrupts.register(self.closing, cx).map(Ok)
+    }
+
+    /// Whether one of the playing tracks has something new; if none has, all were asked, and the first that gets it wakes the
+    /// connection.
+    fn poll_published(&mut self, cx: &mut Context<'_>) -> bool {
+        self.players.iter_mut().any(|player| player.cursor.poll_changed(cx).is_ready())
+    }
+
     /// Puts the next unit of the playing tracks into an empty outbox, and a report where one is due.
-    fn fill(&mut self) {
+    fn fill(&mut self, now: MonoTime) {
         if !self.outbox.is_empty() || self.closing {
             return;
         }
-        let now = self.context.clock.mono();
         let mut changed = false;
         for player in &mut self.players {
             match player.next() {
@@ -156,41 +201,6 @@ impl<C: ByteChannel> Connection<C> {
         if changed {
             tracing::info!(peer = %self.channel.peer(), "the encoding of a track changed: its viewer must ask anew");
             self.say_goodbye();
-        }
-    }
-
-    /// Waits for whatever comes next. A client that is busy all the time does not put off the tick nor the end.
-    async fn wait(&mut self, interrupts: &mut Interrupts) -> io::Result<Woken> {
-        if interrupts.is_tick() {
-            return Ok(Woken::Tick);
-        }
-        if !self.closing && interrupts.is_shutdown() {
-            return Ok(Woken::Shutdown);
-        }
-        let now = self.context.clock.mono();
-        let (channel, outbox, closing) = (&mut self.channel, &mut self.outbox, self.closing);
-        let inbox = &mut self.inbox;
-        let idle = outbox.is_empty();
-        let io = std::future::poll_fn(|cx| {
-            if !outbox.is_empty() {
-                match outbox.poll_write(channel, cx, now) {
-                    Poll::Ready(result) => return Poll::Ready(result.map(|()| Woken::Written)),
-                    Poll::Pending => {}
-                }
-            }
-            if closing || outbox.answers() >= MOST_ANSWERS {
-                // What the client goes on asking waits on its side and in the kernel.
-                return Poll::Pending;
-            }
-            if inbox.is_empty() { poll_read(channel, inbox, cx) } else { Poll::Ready(Ok(Woken::Written)) }
-        });
-        let published =
-            async { if idle { any_published(&mut self.players).await } else { std::future::pending().await } };
-        tokio::select! {
-            biased;
-            woken = io => woken,
-            () = published => Ok(Woken::Published),
-            woken = interrupts.next(closing) => Ok(woken),
         }
     }
 
@@ -302,27 +312,48 @@ impl Interrupts {
         let mut waiting = shutdown.clone();
         // Where the sender is gone, the server is too.
         let shutting_down = async move { drop(waiting.changed().await) };
-        Self { tick: Box::pin(sleep(now.to_next_second())), shutdown, shutting_down: Box::pin(shutting_down) }
+        let distance = now.to_next_second();
+        Self {
+            next_tick: now + distance,
+            tick: Box::pin(sleep(distance)),
+            shutdown,
+            shutting_down: Box::pin(shutting_down),
+            wakes: None,
+        }
     }
 
-    fn is_tick(&self) -> bool {
-        Instant::now() >= self.tick.deadline()
+    /// What has come.
+    fn come(&self, now: MonoTime, closing: bool) -> Option<Woken> {
+        if now >= self.next_tick {
+            return Some(Woken::Tick);
+        }
+        // Who is closing need not be told to.
+        (!closing && self.shutdown.has_changed().unwrap_or(true)).then_some(Woken::Shutdown)
     }
 
     fn next_tick(&mut self, now: MonoTime) {
-        self.tick.as_mut().reset(Instant::now() + now.to_next_second());
+        let distance = now.to_next_second();
+        self.next_tick = now + distance;
+        self.tick.as_mut().reset(Instant::now() + distance);
+        self.wakes = None;
     }
 
-    fn is_shutdown(&self) -> bool {
-        self.shutdown.has_changed().unwrap_or(true)
-    }
-
-    /// Waits for the first of them; who is closing need not be told to.
-    async fn next(&mut self, closing: bool) -> Woken {
-        tokio::select! {
-            () = &mut self.tick => Woken::Tick,
-            () = &mut self.shutting_down, if !closing => Woken::Shutdown,
+    /// Sees to it that the task is woken by whichever comes first. They stay registered from one wait to the next: a viewer
+    /// waits for each unit, and for these once a second.
+    fn register(&mut self, closing: bool, cx: &mut Context<'_>) -> Poll<Woken> {
+        if self.wakes.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+            return Poll::Pending;
         }
+        // A task that has used up its turn is woken at once, without having been registered.
+        let registers = has_budget_remaining();
+        if self.tick.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Woken::Tick);
+        }
+        if !closing && self.shutting_down.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Woken::Shutdown);
+        }
+        self.wakes = registers.then(|| cx.waker().clone());
+        Poll::Pending
     }
 }
 
@@ -333,24 +364,6 @@ fn start_datagrams(entry: &Mutex<Entry>, cursors: Vec<(Control, Cursor)>) {
         let track = entry.session.tracks().iter().find(|(known, _)| *known == control);
         if let Some((_, SetUpTrack { delivery: Delivery::Udp(registration), .. })) = track {
             registration.play(cursor);
-        }
-    }
-}
-
-/// Waits until one of the tracks has something new.
-async fn any_published(players: &mut [Player]) {
-    match players {
-        [] => std::future::pending().await,
-        [only] => only.cursor.changed().await,
-        [first, second] => {
-            tokio::select! {
-                () = first.cursor.changed() => {}
-                () = second.cursor.changed() => {}
-            }
-        }
-        many => {
-            let changes = many.iter_mut().map(|player| Box::pin(player.cursor.changed()));
-            futures_util::future::select_all(changes).await;
         }
     }
 }
