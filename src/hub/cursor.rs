@@ -33,15 +33,17 @@ pub struct Cursor {
 struct Place {
     next: u64,
     awaits_key: bool,
+    /// There was more when a unit was last taken.
+    behind: bool,
 }
 
 impl Cursor {
     pub(super) fn at(track: &Arc<Track>, sequence: u64) -> Self {
-        Self::new(track, Place { next: sequence, awaits_key: false })
+        Self::new(track, Place { next: sequence, awaits_key: false, behind: true })
     }
 
     pub(super) fn at_next_key(track: &Arc<Track>, sequence: u64) -> Self {
-        Self::new(track, Place { next: sequence, awaits_key: true })
+        Self::new(track, Place { next: sequence, awaits_key: true, behind: true })
     }
 
     fn new(track: &Arc<Track>, place: Place) -> Self {
@@ -58,6 +60,11 @@ impl Cursor {
         self.place.next
     }
 
+    /// Whether there may be a next unit before something is published.
+    pub fn is_behind(&self) -> bool {
+        self.place.behind
+    }
+
     /// Looks at the next unit without moving; `None` if it does not exist yet or the reader lags.
     pub fn peek(&mut self) -> Option<Arc<Unit>> {
         let place = &mut self.place;
@@ -69,11 +76,13 @@ impl Cursor {
         let place = &mut self.place;
         self.track.with_ring(|ring| {
             if let Some(units) = place.lag(ring) {
+                place.behind = true;
                 return Some(Next::Lagged { units });
             }
-            let unit = place.peek(ring)?;
-            place.next = unit.sequence + 1;
-            Some(Next::Unit(unit))
+            let next = place.peek(ring);
+            place.next = next.as_ref().map_or(place.next, |unit| unit.sequence + 1);
+            place.behind = ring.back().is_some_and(|newest| newest.sequence >= place.next);
+            next.map(Next::Unit)
         })
     }
 

@@ -82,6 +82,26 @@ fn a_reader_starts_at_the_newest_key_frame_and_misses_nothing() {
 }
 
 #[test]
+fn a_reader_knows_whether_there_is_more() {
+    let mut producer = Producer::new(RingLimits { duration: Duration::from_secs(1), bytes: 1 << 20 });
+    producer.group(2);
+    let mut cursor = producer.track.read_from_key();
+    let more = |cursor: &mut Cursor| (cursor.try_next().is_some(), cursor.is_behind());
+    assert!(cursor.is_behind(), "it has not looked yet");
+    assert_eq!(more(&mut cursor), (true, true));
+    assert_eq!(more(&mut cursor), (true, false));
+    assert_eq!(more(&mut cursor), (false, false));
+    for _ in 0..6 {
+        producer.group(5);
+    }
+    assert!(matches!(cursor.try_next(), Some(Next::Lagged { .. })));
+    assert!(cursor.is_behind(), "the key frame follows");
+    let mut late = producer.track.read_from_next_key();
+    producer.publish(false, 10);
+    assert_eq!(more(&mut late), (false, false), "what there is has no meaning for it");
+}
+
+#[test]
 fn a_reader_of_an_empty_track_starts_at_the_first_key_frame() {
     let mut producer = Producer::new(RingLimits::default());
     let mut cursor = producer.track.read_from_key();

@@ -104,12 +104,13 @@ impl<C: ByteChannel> Connection<C> {
     }
 
     /// Runs until either side ends the conversation.
-    pub(super) async fn run(mut self, shutdown: watch::Receiver<bool>) -> io::Result<()> {
+    pub(super) async fn run(&mut self, shutdown: watch::Receiver<bool>) -> io::Result<()> {
         let result = self.converse(shutdown).await;
         self.handler.close();
         self.players.clear();
         if result.is_ok() && self.closing {
-            return part(&mut self.channel, &[]).await;
+            // In a place of its own, as below.
+            return Box::pin(part(&mut self.channel, &[])).await;
         }
         result
     }
@@ -117,7 +118,10 @@ impl<C: ByteChannel> Connection<C> {
     async fn converse(&mut self, shutdown: watch::Receiver<bool>) -> io::Result<()> {
         let mut interrupts = Interrupts::new(shutdown, self.context.clock.mono());
         loop {
-            self.handle_inbox().await;
+            if !self.inbox.is_empty() {
+                // Apart, since it takes much room, and a viewer who is sent a picture should touch little memory.
+                Box::pin(self.handle_inbox()).await;
+            }
             if self.closing && self.outbox.is_empty() {
                 return Ok(());
             }
@@ -146,20 +150,22 @@ impl<C: ByteChannel> Connection<C> {
             return Poll::Ready(Ok(woken));
         }
         loop {
-            self.fill(now);
-            if !self.outbox.is_empty() {
-                match self.outbox.poll_write(&mut self.channel, cx, now) {
-                    Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                    Poll::Ready(Ok(())) if self.closing || !self.inbox.is_empty() => {
-                        return Poll::Ready(Ok(Woken::Written));
-                    }
-                    Poll::Ready(Ok(())) => {}
-                    Poll::Pending => break,
+            if self.outbox.is_empty() {
+                if self.closing {
+                    return Poll::Ready(Ok(Woken::Written));
                 }
-            } else if self.closing {
-                return Poll::Ready(Ok(Woken::Written));
-            } else if !self.poll_published(cx) {
-                break;
+                if !self.is_behind() && !self.poll_published(cx) {
+                    break;
+                }
+                self.fill(now);
+            }
+            match self.outbox.poll_write(&mut self.channel, cx, now) {
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Ready(Ok(())) if self.closing || !self.inbox.is_empty() => {
+                    return Poll::Ready(Ok(Woken::Written));
+                }
+                Poll::Ready(Ok(())) => {}
+                Poll::Pending => break,
             }
         }
         // What a client goes on asking that takes no answers waits on its side and in the kernel.
@@ -174,17 +180,19 @@ impl<C: ByteChannel> Connection<C> {
         interrupts.register(self.closing, cx).map(Ok)
     }
 
+    /// Whether one of the playing tracks has more than was taken of it.
+    fn is_behind(&self) -> bool {
+        self.players.iter().any(|player| player.cursor.is_behind())
+    }
+
     /// Whether one of the playing tracks has something new; if none has, all were asked, and the first that gets it wakes the
     /// connection.
     fn poll_published(&mut self, cx: &mut Context<'_>) -> bool {
         self.players.iter_mut().any(|player| player.cursor.poll_changed(cx).is_ready())
     }
 
-    /// Puts the next unit of the playing tracks into an empty outbox, and a report where one is due.
+    /// Puts the next unit of the playing tracks into the outbox, and a report where one is due.
     fn fill(&mut self, now: MonoTime) {
-        if !self.outbox.is_empty() || self.closing {
-            return;
-        }
         let mut changed = false;
         for player in &mut self.players {
             match player.next() {

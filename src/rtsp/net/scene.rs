@@ -99,6 +99,12 @@ impl Scene {
         }
     }
 
+    /// Bytes that a conversation keeps while nothing is asked.
+    pub(super) fn size_of_conversation(&self) -> usize {
+        let (_near, far) = tokio::io::duplex(1);
+        size_of_val(&self.server.converse(Pipe(far), &[]))
+    }
+
     pub(super) fn track(&self, name: &str) -> &Arc<Track> {
         self.camera.track(name).unwrap()
     }

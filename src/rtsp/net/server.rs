@@ -89,7 +89,7 @@ impl RtspServer {
     pub async fn converse(&self, channel: impl ByteChannel, head: &[u8]) {
         let peer = channel.peer();
         let id = ConnectionId(self.last_id.fetch_add(1, Ordering::Relaxed));
-        let connection = Connection::new(channel, Arc::clone(&self.context), id, head);
+        let mut connection = Connection::new(channel, Arc::clone(&self.context), id, head);
         if let Err(error) = connection.run(self.shutdown.subscribe()).await {
             // A client that hangs up is normal.
             tracing::debug!(%peer, %error, "RTSP connection ended");

@@ -361,3 +361,9 @@ async fn a_stranger_does_not_stay() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_conversation_takes_little_memory() {
+    let size = Scene::new().size_of_conversation();
+    assert!(size <= 1024, "{size} bytes, which every picture makes a core fetch for every viewer");
+}
