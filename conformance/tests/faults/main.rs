@@ -1,7 +1,9 @@
 //! The judge must be able to fail: a proxy makes the device faulty in one way at a time, and the judge has to find just that.
 //!
-//! `faults.toml` says what is wrong, which cases must say so, in which words, and which others fail for want of what is
-//! broken. `BELVEDERE_FAULT='media2-*'` in the environment runs only faults of such names, and prints what was found.
+//! The tables beside this file, one for each area, say what the proxy does to the device (`rules`, see `rule.rs`) and which
+//! cases it `run`s. Of these `fails` names the cases that must fail, with a part of what they must say; `follows` those that
+//! fail for want of what is broken, and why they do. Every other one must not fail. `BELVEDERE_FAULT='media2-*'` in the
+//! environment runs only faults of such names, and prints what was found.
 
 mod discovery;
 mod proxy;
@@ -26,7 +28,7 @@ use belvedere_conformance::{
     device::Device,
     feature,
     runner::{self, Progress},
-    table::{self, Row},
+    table::{self, Row, State},
     verdict::{Report, Verdict},
 };
 use belvedere_harness::{
@@ -77,12 +79,30 @@ fn without_a_fault_nothing_is_found() -> Result<()> {
         let faults = faults.values().filter(|fault| fault.is_of_discovery() == discovery);
         let named: BTreeSet<&String> = faults.flat_map(|fault| fault.fails.keys().chain(fault.following())).collect();
         let rows: Vec<Row> = rows.iter().filter(|row| named.contains(&row.id)).cloned().collect();
-        ensure!(rows.len() == named.len(), "faults.toml names cases that there are not");
+        ensure!(rows.len() == named.len(), "the tables name cases that there are not");
         let Some(reports) = judged(Vec::new(), &rows, discovery)? else {
             say_skipped("the cases of discovery without a fault");
             continue;
         };
         complaints.extend(reports.iter().filter(|report| report.verdict != Verdict::Passed).map(told));
+    }
+    ensure!(complaints.is_empty(), "{}", complaints.join("\n"));
+    Ok(())
+}
+
+/// A row that runs nothing, or names what it does not run, proves nothing; this finds it without a server.
+#[test]
+fn every_row_runs_the_cases_that_it_names() -> Result<()> {
+    let rows = table::rows().map_err(|error| anyhow!(error))?;
+    let mut complaints = Vec::new();
+    for (name, fault) in rule::table()? {
+        let patterns: Vec<WildMatch> = fault.run.iter().map(|pattern| WildMatch::new(pattern)).collect();
+        let written = |row: &&Row| row.state == State::Implemented;
+        let idle = |pattern: &&WildMatch| !rows.iter().filter(written).any(|row| pattern.matches(&row.id));
+        complaints.extend(patterns.iter().filter(idle).map(|pattern| format!("{name}: {pattern} is no case")));
+        let is_run = |id: &String| patterns.iter().any(|pattern| pattern.matches(id));
+        let left_out = fault.fails.keys().chain(fault.following()).filter(|id| !is_run(id));
+        complaints.extend(left_out.map(|id| format!("{name}: {id} is not run")));
     }
     ensure!(complaints.is_empty(), "{}", complaints.join("\n"));
     Ok(())

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 
-/// A row of `faults.toml`.
+/// A row of a table of faults.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Fault {
@@ -48,9 +48,28 @@ impl Fault {
 /// How the identifiers begin of the cases that hear what the device says to everybody.
 const LISTENING: [&str; 4] = ["DISCOVERY-", "DEVICE-3-1-6", "DEVICE-3-1-7", "DEVICE-3-1-8"];
 
-/// Reads the table.
+/// The tables, by what their faults are about.
+const TABLES: [(&str, &str); 7] = [
+    ("base.toml", include_str!("base.toml")),
+    ("security.toml", include_str!("security.toml")),
+    ("network.toml", include_str!("network.toml")),
+    ("discovery.toml", include_str!("discovery.toml")),
+    ("media1.toml", include_str!("media1.toml")),
+    ("media2.toml", include_str!("media2.toml")),
+    ("streaming.toml", include_str!("streaming.toml")),
+];
+
+/// Reads the tables.
 pub(crate) fn table() -> Result<BTreeMap<String, Fault>> {
-    toml::from_str(include_str!("../faults.toml")).context("faults.toml")
+    let mut all = BTreeMap::new();
+    for (file, text) in TABLES {
+        let rows: BTreeMap<String, Fault> = toml::from_str(text).context(file)?;
+        for (name, fault) in rows {
+            ensure!(!all.contains_key(&name), "{file}: {name} is there already");
+            all.insert(name, fault);
+        }
+    }
+    Ok(all)
 }
 
 /// One change of what the device says.
