@@ -20,6 +20,8 @@ pub static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
 /// What the step is called in which everything is put back.
 pub const CLEAN_UP: &str = "clean-up";
+/// The media type of a SOAP message.
+const SOAP: &str = "application/soap+xml";
 /// How much of a message is kept for the report, in characters.
 const MOST_KEPT: usize = 20_000;
 
@@ -196,7 +198,12 @@ impl<'a> Test<'a> {
     /// No answer, or one that the schemas do not allow.
     pub fn exchange(&mut self, call: &Call) -> Outcome<Answer> {
         let answer = self.exchange_unjudged(call)?;
-        if answer.envelope.is_some() || answer.message.content_type() == "application/soap+xml" {
+        if answer.body().is_some() {
+            // SOAP 1.2 part 2, section 7.1.4; many a client reads no further.
+            let kind = answer.message.content_type();
+            self.demand(kind == SOAP, format!("Content-Type: {SOAP}"), kind)?;
+        }
+        if answer.envelope.is_some() || answer.message.content_type() == SOAP {
             schema::check(&answer.message.body)
                 .map_err(|errors| self.failed("a message that the official schemas allow", errors.join("; ")))?;
         }
