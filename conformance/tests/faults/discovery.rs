@@ -113,6 +113,7 @@ impl Relay {
 
 /// Asks the device, and hands over what it answers.
 fn pass(text: &str, to: SocketAddr, shared: &Shared, answer: impl Fn(&str) -> io::Result<usize>) -> Result<()> {
+    let Some(text) = asked(text, shared) else { return Ok(()) };
     let there: Ipv4Addr = THERE.parse()?;
     let socket = UdpSocket::bind((there, 0))?;
     socket2::SockRef::from(&socket).set_multicast_if_v4(&there)?;
@@ -126,6 +127,19 @@ fn pass(text: &str, to: SocketAddr, shared: &Shared, answer: impl Fn(&str) -> io
         }
     }
     Ok(())
+}
+
+/// What the rules make of a question; nothing if the device does not hear it.
+fn asked(text: &str, shared: &Shared) -> Option<String> {
+    let name = soap::operation(text)?;
+    let mut question = text.to_owned();
+    for rule in shared.rules.iter().filter(|rule| rule.concerns(&name, text, false, |_| true)) {
+        if matches!(rule.action, Action::Silence) {
+            return None;
+        }
+        question = rule.asked_instead(question);
+    }
+    Some(question)
 }
 
 /// What the rules make of a message; nothing if it is not passed on.

@@ -5,6 +5,7 @@
 //! fail for want of what is broken, and why they do. Every other one must not fail. `BELVEDERE_FAULT='media2-*'` in the
 //! environment runs only faults of such names, and prints what was found.
 
+mod coverage;
 mod discovery;
 mod proxy;
 mod rtp;
@@ -43,6 +44,22 @@ use wildmatch::WildMatch;
 
 /// How many faults are tried at a time, each on a server of its own.
 const WORKERS: usize = 6;
+/// The profiles by which our server is judged, as in `scripts/conformance`.
+const PROFILES: [&str; 4] = ["S", "T", "G", "M"];
+
+/// Cases for which our server lacks something; a fault makes it say that it has it.
+const OF_OTHERS: [&str; 10] = [
+    "DEVICE-1-1-20",
+    "DEVICE-1-1-21",
+    "DEVICE-1-1-22",
+    "DEVICE-1-1-26",
+    "DEVICE-2-1-36",
+    "DEVICE-2-1-37",
+    "IPCONFIG-1-1-5",
+    "IPCONFIG-2-1-4",
+    "MEDIA-2-2-13",
+    "MEDIA-3-2-13",
+];
 
 #[test]
 fn each_fault_is_found_by_the_cases_that_must_find_it() -> Result<()> {
@@ -84,7 +101,11 @@ fn without_a_fault_nothing_is_found() -> Result<()> {
             say_skipped("the cases of discovery without a fault");
             continue;
         };
-        complaints.extend(reports.iter().filter(|report| report.verdict != Verdict::Passed).map(told));
+        let expected = |report: &&Report| match report.verdict {
+            Verdict::NotApplicable { .. } | Verdict::Skipped { .. } => OF_OTHERS.contains(&report.id.as_str()),
+            _ => report.verdict == Verdict::Passed,
+        };
+        complaints.extend(reports.iter().filter(|report| !expected(report)).map(told));
     }
     ensure!(complaints.is_empty(), "{}", complaints.join("\n"));
     Ok(())
@@ -186,7 +207,8 @@ fn judged_over_networks(rules: Vec<Rule>, rows: &[Row]) -> Result<Option<Vec<Rep
 
 fn reports(proxy: &Proxy, rows: &[Row]) -> Result<Vec<Report>> {
     let device = Device::new(proxy.device(), USER.into(), PASSWORD.into());
-    let (features, _) = feature::discover(&device, None);
+    let profiles = PROFILES.map(str::to_owned).into();
+    let (features, _) = feature::discover(&device, Some(&profiles));
     let features = features.map_err(|stop| anyhow!("no device: {stop}"))?;
     Ok(runner::run(&device, &features, rows, false, &Silent))
 }

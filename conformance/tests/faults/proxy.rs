@@ -208,16 +208,28 @@ fn answer(request: &Message, raw: &[u8], shared: &Shared) -> Result<Option<Messa
         shared.saw(&name);
         return Ok(Some(soap_message(200, soap::response(&name, ""))));
     }
-    let mut answer = ask(shared, request, raw)?;
+    let passed = passed_on(request, shared.rules.iter().filter(concerns));
+    let mut answer = match &passed {
+        Some(other) => ask(shared, other, &written(other))?,
+        None => ask(shared, request, raw)?,
+    };
     if answer.status() == Some(401) {
         if !shared.rules.iter().filter(concerns).any(|rule| matches!(rule.action, Action::Admit)) {
             return changed(answer, "challenge", &asked, shared);
         }
+        let request = passed.as_ref().unwrap_or(request);
         answer = ask(shared, request, &admitted(request, &answer)?)?;
     }
     let answer = changed(answer, &name, &asked, shared);
     shared.saw(&name);
     answer
+}
+
+/// The request that the device gets instead; none if no rule changes it.
+fn passed_on<'a>(request: &Message, rules: impl Iterator<Item = &'a Rule>) -> Option<Message> {
+    let asked = String::from_utf8_lossy(&request.body).into_owned();
+    let body = rules.fold(asked, |body, rule| rule.asked_instead(body)).into_bytes();
+    (body != request.body).then(|| Message { body, ..request.clone() })
 }
 
 fn ask(shared: &Shared, request: &Message, raw: &[u8]) -> Result<Message> {

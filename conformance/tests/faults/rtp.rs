@@ -138,7 +138,7 @@ mod tests {
     }
 
     fn changed(action: Action, packets: &[Vec<u8>]) -> Vec<Option<Vec<u8>>> {
-        let rules = [Rule { on: "RTP video".into(), asked: None, after: None, refused: None, action }];
+        let rules = [Rule { on: "RTP video".into(), asked: None, lacks: None, after: None, refused: None, action }];
         let (mut all, kinds) = (Packets::default(), Kinds::default());
         kinds.learn("v=0\r\nm=audio 0 RTP/AVP 97\r\nm=video 0 RTP/AVP 96\r\n");
         packets.iter().map(|packet| all.changed(0, packet.clone(), &rules, &kinds)).collect()

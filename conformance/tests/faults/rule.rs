@@ -33,7 +33,7 @@ pub(crate) struct Consequence {
 }
 
 impl Fault {
-    /// Whether its cases listen to WS-Discovery, those that restart the device among them.
+    /// Whether its cases listen to WS-Discovery, those that restart the device or set its interfaces among them.
     pub(crate) fn is_of_discovery(&self) -> bool {
         let listens = |pattern: &String| LISTENING.iter().any(|start| pattern.starts_with(start));
         self.run.iter().any(listens)
@@ -46,7 +46,8 @@ impl Fault {
 }
 
 /// How the identifiers begin of the cases that hear what the device says to everybody.
-const LISTENING: [&str; 4] = ["DISCOVERY-", "DEVICE-3-1-6", "DEVICE-3-1-7", "DEVICE-3-1-8"];
+const LISTENING: [&str; 6] =
+    ["DISCOVERY-", "DEVICE-3-1-6", "DEVICE-3-1-7", "DEVICE-3-1-8", "DEVICE-2-1-19", "IPCONFIG-2-"];
 
 /// The tables, by what their faults are about.
 const TABLES: [(&str, &str); 7] = [
@@ -77,11 +78,13 @@ pub(crate) fn table() -> Result<BTreeMap<String, Fault>> {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Rule {
     /// What is changed: the answer to an operation (`tds:GetHostname`) or to an RTSP method (`RTSP SETUP`), any answer to a
-    /// GET (`GET`), any answer that asks who it is (`challenge`), a message of discovery (`Hello`, `Bye`, `ProbeMatches`), or
-    /// the packets of a medium: `RTP video`, `RTCP video`.
+    /// GET (`GET`), any answer that asks who it is (`challenge`), a message of discovery (`Hello`, `Bye`, `Probe`,
+    /// `ProbeMatches`), or the packets of a medium: `RTP video`, `RTCP video`.
     pub on: String,
     /// Only where the request has this text in it.
     pub asked: Option<String>,
+    /// Only where the request does not have this text in it.
+    pub lacks: Option<String>,
     /// Only as soon as this operation or method was answered.
     pub after: Option<String>,
     /// Only where the device refuses (`true`) or does not (`false`).
@@ -111,6 +114,8 @@ pub(crate) enum Action {
     Answer(String),
     /// Refuses with these codes: `env:Sender/ter:InvalidArgVal`.
     Refuse(String),
+    /// Does something else than was asked: this text of a request of HTTP or of discovery is replaced by that.
+    Ask(String, String),
     /// Does not do what was asked, and says that it was done.
     Swallow,
     /// Gives the first answer for ever.
@@ -125,7 +130,7 @@ pub(crate) enum Action {
     DropLines(String),
     /// Says nothing and hangs up.
     HangUp,
-    /// Loses every packet, or every message of discovery.
+    /// Loses every packet, or every message of discovery, be it a question.
     Silence,
     /// Gives one packet in so many the number of the one before it.
     RepeatSequence(u64),
@@ -153,7 +158,16 @@ impl Rule {
         let bare = name.split_once(':').map_or(name, |(_, local)| local);
         (self.on == name || self.on == bare)
             && self.asked.as_ref().is_none_or(|text| request.contains(text))
+            && self.lacks.as_ref().is_none_or(|text| !request.contains(text))
             && self.after.as_ref().is_none_or(|before| seen(before))
             && self.refused.is_none_or(|wanted| wanted == refused)
+    }
+
+    /// What the device is asked instead of this.
+    pub(crate) fn asked_instead(&self, request: String) -> String {
+        match &self.action {
+            Action::Ask(from, to) => request.replace(from, to),
+            _ => request,
+        }
     }
 }
