@@ -90,6 +90,8 @@ pub(super) fn as_it_is_or_without_dhcp(
         return Err(Stop::Failed(failed));
     }
     t.note(format!("with DHCP: {failed}; now without"));
+    // What it has set though it refused must not be there already when it refuses again.
+    t.put_back()?;
     match switch_off_dhcp(t, family, &before) {
         Ok(()) => steps(t),
         // What counts is how the device failed before.
