@@ -133,7 +133,7 @@ fn pass(text: &str, to: SocketAddr, shared: &Shared, answer: impl Fn(&str) -> io
 fn asked(text: &str, shared: &Shared) -> Option<String> {
     let name = soap::operation(text)?;
     let mut question = text.to_owned();
-    for rule in shared.rules.iter().filter(|rule| rule.concerns(&name, text, false, |_| true)) {
+    for rule in shared.rules.iter().filter(|rule| rule.concerns(&name, text, false, |name| shared.has_seen(name))) {
         if matches!(rule.action, Action::Silence) {
             return None;
         }
@@ -146,7 +146,7 @@ fn asked(text: &str, shared: &Shared) -> Option<String> {
 fn changed(text: &str, shared: &Shared) -> Option<String> {
     let name = soap::operation(text)?;
     let mut message = Message { body: shared.here(text).into_bytes(), ..Message::default() };
-    for rule in shared.rules.iter().filter(|rule| rule.concerns(&name, text, false, |_| true)) {
+    for rule in shared.rules.iter().filter(|rule| rule.concerns(&name, text, false, |name| shared.has_seen(name))) {
         match &rule.action {
             Action::Silence => return None,
             action => change(&mut message, action).ok()?,
