@@ -12,6 +12,11 @@ use crate::tunnel::{self, Post, Shape};
 
 /// How long a client waits for an answer.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// The longest head and the longest body of a response, in bytes.
+const MAX_HEAD: usize = 64 * 1024;
+const MAX_BODY: usize = 4 * 1024 * 1024;
+/// How much may come in interleaved frames, in bytes, before a response that is waited for.
+const MAX_FRAMES: usize = 64 * 1024 * 1024;
 
 /// A response.
 #[derive(Debug, Clone)]
@@ -152,6 +157,7 @@ impl Client {
         let credentials =
             who.and_then(|who| who.split_once(':')).map(|(user, password)| (user.into(), password.into()));
         stream.set_nodelay(true)?;
+        stream.set_write_timeout(Some(PATIENCE))?;
         Ok(Self {
             stream,
             post: None,
@@ -271,10 +277,15 @@ impl Client {
     /// Waits for a response; interleaved frames before it are kept for [`Client::frame`].
     pub fn response(&mut self) -> Result<Response> {
         let deadline = Instant::now() + PATIENCE;
+        let mut passed = 0;
         loop {
             match self.take()? {
                 Some(Item::Response(response)) => return Ok(response),
-                Some(Item::Frame(frame)) => self.frames.push_back(frame),
+                Some(Item::Frame(frame)) => {
+                    passed += frame.data.len();
+                    ensure!(passed <= MAX_FRAMES, "no response, and more than {MAX_FRAMES} bytes in frames");
+                    self.frames.push_back(frame);
+                }
                 None => ensure!(self.fill(deadline)?, "no response within {PATIENCE:?}"),
             }
         }
@@ -347,9 +358,13 @@ impl Client {
             self.received.drain(..end);
             return Ok(Some(Item::Frame(frame)));
         }
-        let Some(head) = bytes.windows(4).position(|window| window == b"\r\n\r\n") else { return Ok(None) };
+        let Some(head) = bytes.windows(4).position(|window| window == b"\r\n\r\n") else {
+            ensure!(bytes.len() <= MAX_HEAD, "the head of a response is longer than {MAX_HEAD} bytes");
+            return Ok(None);
+        };
         let mut response = parse_head(std::str::from_utf8(&bytes[..head])?)?;
         let length: usize = response.header("Content-Length").unwrap_or("0").parse()?;
+        ensure!(length <= MAX_BODY, "a response with a body of {length} bytes, more than {MAX_BODY}");
         let end = head + 4 + length;
         if bytes.len() < end {
             return Ok(None);
@@ -546,6 +561,34 @@ mod tests {
         for (host, full) in [("h", "h:554"), ("h:80", "h:80"), ("[::1]", "[::1]:554"), ("[::1]:80", "[::1]:80")] {
             assert_eq!(with_port(host, 554), full);
         }
+    }
+
+    /// What a client that asks says of a server that writes this for ever.
+    fn complaint(head: &'static str, piece: &'static [u8]) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut client = Client::connect(&format!("rtsp://{}/cam", listener.local_addr().unwrap())).unwrap();
+        std::thread::spawn(move || {
+            let (mut server, _) = listener.accept().unwrap();
+            server.write_all(head.as_bytes()).unwrap();
+            while server.write_all(piece).is_ok() {}
+        });
+        format!("{:#}", client.exchange("OPTIONS", "*", &[]).unwrap_err())
+    }
+
+    #[test]
+    fn a_server_that_says_too_much_is_left() {
+        assert_eq!(
+            complaint("RTSP/1.0 200 OK\r\n", &[b'x'; 4096]),
+            "the head of a response is longer than 65536 bytes"
+        );
+        let body = complaint("RTSP/1.0 200 OK\r\nContent-Length: 18446744073709551615\r\n\r\n", b"x");
+        assert_eq!(body, "a response with a body of 18446744073709551615 bytes, more than 4194304");
+        static FRAME: [u8; 65_539] = {
+            let mut frame = [0xff; 65_539];
+            (frame[0], frame[1]) = (b'$', 0);
+            frame
+        };
+        assert_eq!(complaint("", &FRAME), "no response, and more than 67108864 bytes in frames");
     }
 
     #[test]

@@ -128,7 +128,9 @@ impl Framing {
                 let size = chunk_size(&line(from, &mut piece.raw)?)?;
                 if size == 0 {
                     // Trailers, up to the empty line.
-                    while !line(from, &mut piece.raw)?.trim_ascii().is_empty() {}
+                    while !line(from, &mut piece.raw)?.trim_ascii().is_empty() {
+                        ensure!(piece.raw.len() as u64 <= MAX_HEAD, "trailers longer than {MAX_HEAD} bytes");
+                    }
                     *self = Self::Ended;
                     return Ok(());
                 }
