@@ -15,7 +15,9 @@ use crate::{
     device::Device,
     feature::{self, Features},
     report::{self, Run, progress},
-    runner, table,
+    runner,
+    secret::without_userinfo,
+    table,
     test::INTERRUPTED,
 };
 
@@ -112,6 +114,7 @@ fn features(options: &Options, device: &Device) -> Result<Features, String> {
     let (found, traces) = feature::discover(device, profiles.as_ref());
     found.map_err(|stop| {
         let last = traces.messages.last().map(|exchange| format!(" ({}: {})", exchange.to, exchange.status));
-        format!("{} does not answer as a device does: {stop}{}", options.device, last.unwrap_or_default())
+        let told = format!("{} does not answer as a device does: {stop}{}", options.device, last.unwrap_or_default());
+        without_userinfo(&told)
     })
 }

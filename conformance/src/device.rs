@@ -75,8 +75,8 @@ impl Device {
         lock(&self.challenges).insert((user.to_owned(), authority.to_owned()), (challenge, 0));
     }
 
-    /// Waits until one of these is free, takes it, and says which. `None`: there are none, or somebody wants to stop.
-    pub fn claim(&self, wanted: &[String]) -> Option<String> {
+    /// Waits until one of these is free, and takes it. `None`: there are none, or somebody wants to stop.
+    pub fn claim(&self, wanted: &[String]) -> Option<Claim<'_>> {
         let mut claimed = lock(&self.claimed);
         if wanted.is_empty() {
             return None;
@@ -84,7 +84,7 @@ impl Device {
         loop {
             if let Some(free) = wanted.iter().find(|token| !claimed.contains(*token)) {
                 claimed.insert(free.clone());
-                return Some(free.clone());
+                return Some(Claim { device: self, token: free.clone() });
             }
             if INTERRUPTED.load(Ordering::Relaxed) {
                 return None;
@@ -93,11 +93,26 @@ impl Device {
             claimed = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
     }
+}
 
-    /// Lets others have it.
-    pub fn release(&self, token: &str) {
-        lock(&self.claimed).remove(token);
-        self.released.notify_all();
+/// What a case has taken for itself; whoever drops it lets others have it, however that comes.
+#[derive(Debug)]
+pub struct Claim<'a> {
+    device: &'a Device,
+    token: String,
+}
+
+impl Claim<'_> {
+    /// What was taken.
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+}
+
+impl Drop for Claim<'_> {
+    fn drop(&mut self) {
+        lock(&self.device.claimed).remove(&self.token);
+        self.device.released.notify_all();
     }
 }
 

@@ -12,6 +12,7 @@
 //! | [`runner`] | which cases run when |
 //! | [`verdict`] | what is said of them |
 //! | [`report`] | for people and for machines |
+//! | [`secret`] | what a report must not tell |
 //! | [`device`], [`soap`], [`discovery`], [`xml`], [`namespaces`] | the device, and how one speaks with it |
 
 pub mod areas;
@@ -24,6 +25,7 @@ pub mod gap;
 pub mod namespaces;
 pub mod report;
 pub mod runner;
+pub mod secret;
 pub mod soap;
 pub mod table;
 pub mod test;

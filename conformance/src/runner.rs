@@ -3,7 +3,6 @@
 
 use std::{
     collections::BTreeMap,
-    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
@@ -53,6 +52,7 @@ pub fn run(
     let written: BTreeMap<&str, Case> = areas.iter().map(|case| (case.id, *case)).collect();
     let reports = Mutex::new(BTreeMap::new());
     let done = |report: Report| {
+        let report = report.without_userinfo();
         progress.over(&report);
         reports.lock().unwrap_or_else(PoisonError::into_inner).insert(report.id.clone(), report);
     };
@@ -120,13 +120,7 @@ fn untold(row: &Row, verdict: Verdict) -> Report {
 fn judge(device: &Device, features: &Features, planned: &Planned<'_>) -> Report {
     let start = Instant::now();
     let mut test = Test::new(device, features);
-    let run = AssertUnwindSafe(|| (planned.case.run)(&mut test));
-    let outcome = if INTERRUPTED.load(Ordering::Relaxed) {
-        Err(Stop::Interrupted)
-    } else {
-        // A mistake of ours must not keep us from putting things back.
-        catch_unwind(run).unwrap_or_else(|_| Err(anyhow::anyhow!("the judge itself failed: a panic").into()))
-    };
+    let outcome = if INTERRUPTED.load(Ordering::Relaxed) { Err(Stop::Interrupted) } else { test.run(planned.case.run) };
     let step = test.current_step().to_owned();
     let (put_back, traces) = test.finish();
     // What was left changed is worse than what could not be judged.

@@ -1,6 +1,7 @@
 //! A case in progress: what it may ask, what it demands, what it has to put back.
 
 use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::atomic::{AtomicBool, Ordering},
     time::Instant,
 };
@@ -8,8 +9,9 @@ use std::{
 use belvedere_harness::schema;
 
 use crate::{
-    device::Device,
+    device::{Claim, Device},
     feature::{Feature, Features},
+    secret::kept,
     soap::{Answer, Call, Fault},
     verdict::{Exchange, Failed, Outcome, Stop},
     xml::Element,
@@ -22,8 +24,6 @@ pub static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 pub const CLEAN_UP: &str = "clean-up";
 /// The media type of a SOAP message.
 const SOAP: &str = "application/soap+xml";
-/// How much of a message is kept for the report, in characters.
-const MOST_KEPT: usize = 20_000;
 
 type Undo = Box<dyn FnOnce(&mut Test<'_>) -> Outcome>;
 
@@ -38,7 +38,7 @@ pub struct Test<'a> {
     messages: Vec<Exchange>,
     undo: Vec<Undo>,
     undoing: bool,
-    claimed: Vec<String>,
+    claimed: Vec<Claim<'a>>,
 }
 
 /// What is left of a case when it is over.
@@ -236,7 +236,7 @@ impl<'a> Test<'a> {
 
     /// Keeps a message and its answer for the report.
     pub fn record(&mut self, to: String, request: &str, status: String, response: &str, start: Instant) {
-        let (request, response) = (kept(request), kept(response));
+        let [to, request, status, response] = [&to, request, &status, response].map(kept);
         let exchange = Exchange { step: self.step.clone(), to, request, status, response, took: start.elapsed() };
         self.messages.push(exchange);
     }
@@ -259,7 +259,8 @@ impl<'a> Test<'a> {
     /// # Errors
     /// There are none.
     pub fn claim(&mut self, tokens: &[String]) -> Outcome<String> {
-        if let Some(held) = tokens.iter().find(|token| self.claimed.contains(token)) {
+        let held = |token: &&String| self.claimed.iter().any(|claim| claim.token() == **token);
+        if let Some(held) = tokens.iter().find(held) {
             return Ok(held.clone());
         }
         let free = self.device.claim(tokens);
@@ -267,8 +268,9 @@ impl<'a> Test<'a> {
             return Err(Stop::Interrupted);
         }
         let claimed = self.some(free, "a configuration")?;
-        self.claimed.push(claimed.clone());
-        Ok(claimed)
+        let token = claimed.token().to_owned();
+        self.claimed.push(claimed);
+        Ok(token)
     }
 
     /// Puts back what has been changed so far, and lets others have what was claimed.
@@ -281,16 +283,26 @@ impl<'a> Test<'a> {
         let mut outcome = Ok(());
         while let Some(undo) = self.undo.pop() {
             CLEAN_UP.clone_into(&mut self.step);
-            if let Err(stop) = undo(self) {
+            // One that fails, and be it by a mistake of ours, must not keep the others from being done.
+            if let Err(stop) = caught(|| undo(self)) {
                 self.notes.push(format!("not put back: {stop}"));
-                outcome = Err(stop);
+                outcome = Err(match stop {
+                    Stop::Failed(failed) => Stop::Failed(Failed { step: CLEAN_UP.into(), ..failed }),
+                    other => other,
+                });
             }
         }
-        for held in self.claimed.drain(..) {
-            self.device.release(&held);
-        }
+        self.claimed.clear();
         (self.step, self.undoing) = (step, undoing);
         outcome
+    }
+
+    /// Takes the steps of a case; one that panics is a mistake of ours, after which things must still be put back.
+    ///
+    /// # Errors
+    /// As the steps.
+    pub fn run<T>(&mut self, steps: impl FnOnce(&mut Self) -> Outcome<T>) -> Outcome<T> {
+        caught(|| steps(self))
     }
 
     /// Puts everything back, and hands over what is to be told. What cannot be put back is an error.
@@ -305,43 +317,13 @@ impl<'a> Test<'a> {
     }
 }
 
-/// A message as the report shows it: without passwords, and not too long.
-fn kept(message: &str) -> String {
-    let text = without_passwords(&without_authorization(message));
-    match text.char_indices().nth(MOST_KEPT) {
-        Some((end, _)) => format!("{}… ({} bytes in all)", &text[..end], text.len()),
-        None => text,
-    }
-}
-
-/// The text of every element that is called `Password`, whatever its prefix and attributes, made unreadable.
-fn without_passwords(message: &str) -> String {
-    let mut kept = String::with_capacity(message.len());
-    let mut rest = message;
-    while let Some(end) = rest.find('>') {
-        let (upto, after) = rest.split_at(end + 1);
-        kept.push_str(upto);
-        let tag = upto.rsplit('<').next().unwrap_or_default();
-        let name = tag.split([' ', '\t', '\r', '\n', '>', '/']).next().unwrap_or_default();
-        rest = after;
-        if name.rsplit(':').next() == Some("Password") && !tag.ends_with("/>") {
-            kept.push_str("***");
-            rest = after.find('<').map_or("", |at| &after[at..]);
-        }
-    }
-    kept + rest
-}
-
-/// The value of every `Authorization` header made unreadable: Basic holds the password, Digest lets it be guessed.
-fn without_authorization(message: &str) -> String {
-    let hidden = |line: &str| match line.split_once(':') {
-        Some((name, _)) if name.eq_ignore_ascii_case("authorization") => {
-            let end = if line.ends_with("\r\n") { "\r\n" } else { "\n" };
-            format!("{name}: ***{end}")
-        }
-        _ => line.to_owned(),
-    };
-    message.split_inclusive('\n').map(hidden).collect()
+/// Does something, and makes of a panic an error that tells where to look.
+fn caught<T>(run: impl FnOnce() -> Outcome<T>) -> Outcome<T> {
+    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<&str>().copied();
+        let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no reason given");
+        Err(anyhow::anyhow!("the judge itself failed: a panic: {text}").into())
+    })
 }
 
 fn short(text: &str) -> String {
@@ -353,13 +335,39 @@ mod tests {
     use super::*;
 
     #[test]
-    fn passwords_are_not_kept() {
-        let message = "<a><tt:Password>secret</tt:Password><tt:Password>other</tt:Password></a>";
-        assert_eq!(kept(message), "<a><tt:Password>***</tt:Password><tt:Password>***</tt:Password></a>");
-        let message = "<a><x:Password Type='t'>secret</x:Password><Password/><b>1</b></a>";
-        assert_eq!(kept(message), "<a><x:Password Type='t'>***</x:Password><Password/><b>1</b></a>");
-        let message = "OPTIONS * RTSP/1.0\r\nauthorization: Basic c2VjcmV0\r\nCSeq: 1\r\n\r\n";
-        assert_eq!(kept(message), "OPTIONS * RTSP/1.0\r\nauthorization: ***\r\nCSeq: 1\r\n\r\n");
-        assert!(kept(&"x".repeat(MOST_KEPT + 1)).ends_with("(20001 bytes in all)"));
+    fn a_panic_keeps_nothing_from_being_put_back() {
+        static PUT_BACK: AtomicBool = AtomicBool::new(false);
+        let device = Device::new("http://192.0.2.1/".into(), String::new(), String::new());
+        let features = Features::default();
+        let encoder = ["encoder".to_owned()];
+        let mut test = Test::new(&device, &features);
+        let outcome: Outcome = test.run(|t| {
+            t.claim(&encoder)?;
+            t.afterwards_do(|_| {
+                PUT_BACK.store(true, Ordering::Relaxed);
+                Ok(())
+            });
+            t.afterwards_do(|_| panic!("a mistake in an undo"));
+            panic!("a mistake in a case");
+        });
+        assert!(outcome.unwrap_err().to_string().ends_with("the judge itself failed: a panic: a mistake in a case"));
+        let (put_back, traces) = test.finish();
+        let Err(Stop::Failed(failed)) = put_back else { panic!("{put_back:?}") };
+        assert_eq!((failed.step.as_str(), traces.notes.len()), (CLEAN_UP, 1));
+        assert!(failed.seen.ends_with("a mistake in an undo"), "{failed}");
+        assert!(PUT_BACK.load(Ordering::Relaxed));
+        assert!(device.claim(&encoder).is_some());
+    }
+
+    #[test]
+    fn who_is_gone_holds_nothing() {
+        let device = Device::new("http://192.0.2.1/".into(), String::new(), String::new());
+        let features = Features::default();
+        let encoder = ["encoder".to_owned()];
+        let mut test = Test::new(&device, &features);
+        assert_eq!(test.claim(&encoder), Ok("encoder".to_owned()));
+        assert_eq!(test.claim(&encoder), Ok("encoder".to_owned()), "its own is no other's");
+        drop(test);
+        assert!(device.claim(&encoder).is_some());
     }
 }

@@ -4,6 +4,8 @@ use std::{fmt, time::Duration};
 
 use serde::Serialize;
 
+use crate::secret::without_userinfo;
+
 /// What became of a case.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "verdict", rename_all = "kebab-case")]
@@ -129,6 +131,56 @@ pub struct Report {
     pub took: Duration,
 }
 
+impl Report {
+    /// The same without the credentials that may stand in addresses. Messages were kept without them.
+    #[must_use]
+    pub fn without_userinfo(self) -> Self {
+        let hidden = |text: String| without_userinfo(&text);
+        let verdict = match self.verdict {
+            Verdict::Passed => Verdict::Passed,
+            Verdict::Failed(Failed { step, expected, seen }) => {
+                Verdict::Failed(Failed { step, expected: hidden(expected), seen: hidden(seen) })
+            }
+            Verdict::NotApplicable { rule } => Verdict::NotApplicable { rule: hidden(rule) },
+            Verdict::KnownGap { gap } => Verdict::KnownGap { gap: hidden(gap) },
+            Verdict::Skipped { reason } => Verdict::Skipped { reason: hidden(reason) },
+        };
+        let all = |texts: Vec<String>| texts.into_iter().map(hidden).collect();
+        Self { verdict, steps: all(self.steps), notes: all(self.notes), ..self }
+    }
+}
+
 fn milliseconds<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_u64(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_in_addresses_are_not_told() {
+        let address = "rtsp://admin:secret@192.0.2.1/1";
+        let failed = Failed { step: "5".into(), expected: format!("not {address}"), seen: address.into() };
+        let kinds = [
+            Verdict::Failed(failed),
+            Verdict::NotApplicable { rule: address.into() },
+            Verdict::KnownGap { gap: address.into() },
+            Verdict::Skipped { reason: address.into() },
+        ];
+        for verdict in kinds {
+            let report = Report {
+                id: "MEDIA2-1-1-1".into(),
+                title: String::new(),
+                area: "Media2",
+                verdict,
+                steps: vec![address.into()],
+                notes: vec![address.into()],
+                messages: Vec::new(),
+                took: Duration::ZERO,
+            };
+            let told = format!("{:?}", report.without_userinfo());
+            assert!(!told.contains("secret") && told.contains("rtsp://***@192.0.2.1/1"), "{told}");
+        }
+    }
 }

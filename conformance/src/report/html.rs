@@ -179,7 +179,7 @@ mod tests {
     fn what_the_device_says_is_text_and_no_markup() {
         let page = page(&run());
         assert!(page.contains("&lt;script&gt;alert(1)&lt;/script&gt;") && !page.contains("<script"), "{page}");
-        assert!(page.contains("http://camera/?a=1&amp;b=2"), "{page}");
+        assert!(page.contains("http://***@camera/?a=1&amp;b=2"), "{page}");
     }
 
     #[test]

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::{
     feature::{Features, Finding},
+    secret::without_userinfo,
     soap,
     table::{Row, State},
     verdict::{Report, Verdict},
@@ -62,9 +63,10 @@ impl Run {
         if counts.len() > 1 {
             counts.push(counts.iter().fold(Counts { area: "all".into(), ..Counts::default() }, sum));
         }
-        let findings = features.all().iter().map(|(feature, finding)| (feature.name(), finding.clone()));
+        let told = |finding: &Finding| Finding { because: without_userinfo(&finding.because), ..finding.clone() };
+        let findings = features.all().iter().map(|(feature, finding)| (feature.name(), told(finding)));
         Self {
-            device: device.into(),
+            device: without_userinfo(device),
             date: soap::utc(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()),
             features: findings.collect(),
             counts,

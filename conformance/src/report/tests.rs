@@ -46,7 +46,7 @@ pub(super) fn run() -> Run {
         took: Duration::from_millis(1500),
     });
     let reports = reports.collect();
-    Run::new("http://camera/?a=1&b=2", &Features::default(), &rows, reports)
+    Run::new("http://admin:secret@camera/?a=1&b=2", &Features::default(), &rows, reports)
 }
 
 fn exchange() -> Exchange {
