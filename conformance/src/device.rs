@@ -1,26 +1,32 @@
 //! The device under test: where it is, who we are there, and which of its encoders are in use by a case.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::{Condvar, Mutex, MutexGuard, PoisonError, atomic::Ordering},
+    thread::{self, ThreadId},
     time::Duration,
 };
 
 use belvedere_harness::digest::Challenge;
 
-use crate::{soap, test::INTERRUPTED};
+use crate::{clock::Clock, soap, test::INTERRUPTED};
 
 /// How often somebody who waits looks whether to stop.
 const LOOK: Duration = Duration::from_millis(200);
 
+/// The challenges that a thread answers, by user and authority, each with how often it did.
+type Challenges = BTreeMap<(String, String), (Challenge, u32)>;
+
 /// The device under test.
 #[derive(Debug)]
 pub struct Device {
+    /// Its clock.
+    pub clock: Clock,
     url: String,
     user: String,
     password: String,
     services: Mutex<BTreeMap<String, String>>,
-    challenges: Mutex<BTreeMap<(String, String), (Challenge, u32)>>,
+    challenges: Mutex<HashMap<ThreadId, Challenges>>,
     claimed: Mutex<BTreeSet<String>>,
     released: Condvar,
 }
@@ -29,6 +35,7 @@ impl Device {
     /// Takes the address of the device service and the credentials of an administrator.
     pub fn new(url: String, user: String, password: String) -> Self {
         Self {
+            clock: Clock::default(),
             url,
             user,
             password,
@@ -62,17 +69,23 @@ impl Device {
         *lock(&self.services) = services;
     }
 
-    /// The challenge to answer next time, with its count.
+    /// The challenge that this thread answers next time, with its count. Each thread has its own: a device may want the
+    /// counts of a nonce one after the other, and requests of two threads overtake each other.
     pub fn challenge(&self, user: &str, authority: &str) -> Option<(Challenge, u32)> {
         let mut challenges = lock(&self.challenges);
-        let known = challenges.get_mut(&(user.to_owned(), authority.to_owned()))?;
+        let own = challenges.get_mut(&thread::current().id())?;
+        let known = own.get_mut(&(user.to_owned(), authority.to_owned()))?;
         known.1 += 1;
         Some(known.clone())
     }
 
-    /// Remembers a challenge.
+    /// Remembers a challenge for this thread. A nonce that it has already is counted on.
     pub fn challenged(&self, user: &str, authority: &str, challenge: Challenge) {
-        lock(&self.challenges).insert((user.to_owned(), authority.to_owned()), (challenge, 0));
+        let mut challenges = lock(&self.challenges);
+        let own = challenges.entry(thread::current().id()).or_default();
+        let who = (user.to_owned(), authority.to_owned());
+        let count = own.get(&who).filter(|(known, _)| known.nonce == challenge.nonce).map_or(0, |(_, count)| *count);
+        own.insert(who, (challenge, count));
     }
 
     /// Waits until one of these is free, and takes it. `None`: there are none, or somebody wants to stop.

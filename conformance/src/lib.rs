@@ -13,11 +13,12 @@
 //! | [`verdict`] | what is said of them |
 //! | [`report`] | for people and for machines |
 //! | [`secret`] | what a report must not tell |
-//! | [`device`], [`soap`], [`discovery`], [`xml`], [`namespaces`] | the device, and how one speaks with it |
+//! | [`device`], [`clock`], [`soap`], [`discovery`], [`xml`], [`namespaces`] | the device, and how one speaks with it |
 
 pub mod areas;
 pub mod case;
 pub mod cli;
+pub mod clock;
 pub mod device;
 pub mod discovery;
 pub mod feature;

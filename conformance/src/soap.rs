@@ -1,21 +1,25 @@
 //! SOAP over HTTP as a client of ONVIF speaks it: one call, one connection, Digest or UsernameToken.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use belvedere_harness::{
     digest::{Challenge, Style},
-    http::Http,
+    http::{Http, Limits},
     proxy::Message,
 };
-use sha1::{Digest as _, Sha1};
 
 use crate::{
     device::Device,
     namespaces::{Style as Namespaces, rewritten},
     xml::Element,
 };
+
+#[cfg(test)]
+mod tests;
+mod token;
+
+pub use token::{PASSWORD_DIGEST, Token};
 
 /// SOAP 1.2.
 pub const ENV: &str = "http://www.w3.org/2003/05/soap-envelope";
@@ -39,11 +43,11 @@ pub const PREFIXES: [(&str, &str); 15] = [
     ("trp", "http://www.onvif.org/ver10/replay/wsdl"),
     ("tas", "http://www.onvif.org/ver10/advancedsecurity/wsdl"),
 ];
-const WSSE: &str = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd";
-const WSU: &str = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd";
-/// The type of a password that is a digest.
-pub const PASSWORD_DIGEST: &str =
-    "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-username-token-profile-1.0#PasswordDigest";
+
+/// How many new nonces one request is signed with, where a device says of each that it is too old.
+const NEW_NONCES: usize = 3;
+/// What may leave the device with another time.
+const CLOCK_CHANGING: [&str; 4] = ["SetSystemDateAndTime", "SetNTP", "SystemReboot", "SetSystemFactoryDefault"];
 
 /// The namespace of a prefix of [`PREFIXES`].
 pub fn namespace(prefix: &str) -> &'static str {
@@ -73,6 +77,7 @@ pub struct Call {
     to: Option<String>,
     judged: bool,
     namespaces: Option<Namespaces>,
+    limits: Limits,
 }
 
 #[derive(Debug, Clone)]
@@ -84,7 +89,14 @@ enum Content {
 impl Call {
     /// A request with this in its body, written with the prefixes of [`PREFIXES`].
     pub fn new(body: impl Into<String>) -> Self {
-        Self { content: Content::Body(body.into()), who: Who::Owner, to: None, judged: true, namespaces: None }
+        Self {
+            content: Content::Body(body.into()),
+            who: Who::Owner,
+            to: None,
+            judged: true,
+            namespaces: None,
+            limits: Limits::default(),
+        }
     }
 
     /// A request with an envelope of its own; for the device service unless [`to`](Self::to) says otherwise.
@@ -114,6 +126,13 @@ impl Call {
     #[must_use]
     pub fn invalid(self) -> Self {
         Self { judged: false, ..self }
+    }
+
+    /// Gives up on a device that does not answer at once; for those who ask again and again.
+    #[must_use]
+    pub fn briefly(self) -> Self {
+        let (connect, short) = (Duration::from_secs(2), Duration::from_secs(10));
+        Self { limits: Limits { connect, silence: short, whole: short, ..self.limits }, ..self }
     }
 
     /// Whether the request must be one that the schemas allow.
@@ -166,36 +185,81 @@ impl Call {
     /// There is no HTTP answer.
     pub fn send(&self, device: &Device) -> Result<Answer> {
         let url = self.address(device)?;
-        match &self.who {
-            Who::Nobody => post(&url, &self.written(""), None),
+        let answer = match &self.who {
+            Who::Nobody => self.post(&url, "", None),
             Who::Digest(user, password) => self.with_digest(device, &url, (user, password)),
-            Who::Token(user, password) => post(&url, &self.written(&Token::of((user, password))?.header()), None),
-            Who::Header(header) => post(&url, &self.written(header), None),
-            Who::Owner => {
-                let who = device.owner();
-                let answer = self.with_digest(device, &url, who)?;
-                if answer.challenges.is_empty() && answer.is_not_authorized() {
-                    return post(&url, &self.written(&Token::of(who)?.header()), None);
-                }
-                Ok(answer)
-            }
+            Who::Token(user, password) => self.with_token(device, &url, (user, password)),
+            Who::Header(header) => self.post(&url, header, None),
+            Who::Owner => self.as_owner(device, &url),
+        };
+        // Also one that was not answered may have been done.
+        if self.changes_the_clock() {
+            device.clock.forget();
         }
+        if let Ok(answer) = &answer {
+            device.clock.heard(answer);
+        }
+        answer
     }
 
-    /// Uses the challenge that came last; a new one is answered once.
+    /// By the way that the device takes: Digest where it gives a challenge, else a token.
+    fn as_owner(&self, device: &Device, url: &str) -> Result<Answer> {
+        let who = device.owner();
+        let answer = self.with_digest(device, url, who)?;
+        if !answer.challenges.is_empty() || !answer.is_not_authorized() {
+            return Ok(answer);
+        }
+        let before = device.clock.offset();
+        let answer = self.with_token(device, url, who)?;
+        // A clock may be set by others too, by a time server for one: then the token was of another time.
+        if before.is_some() && answer.is_not_authorized() && device.clock.has_moved(device) {
+            return self.with_token(device, url, who);
+        }
+        Ok(answer)
+    }
+
+    fn with_token(&self, device: &Device, url: &str, who: (&str, &str)) -> Result<Answer> {
+        self.post(url, &Token::of(who, device.clock.now(device)).header(), None)
+    }
+
+    /// Uses the challenge that came last; a new one is answered. What is refused with a nonce that was new is refused for its
+    /// credentials, unless the device says that it is for the nonce.
     fn with_digest(&self, device: &Device, url: &str, who: (&str, &str)) -> Result<Answer> {
-        let envelope = self.written("");
         let (authority, path) = split(url)?;
         let sign = |(challenge, count): (Challenge, u32)| {
             let style = if challenge.qop { Style::Qop } else { Style::Old };
             challenge.answer(style, who, "POST", path, count)
         };
-        let known = device.challenge(who.0, &authority).map(sign);
-        let answer = post(url, &envelope, known.as_deref())?;
-        let Some(challenge) = answer.challenges.first().filter(|_| answer.status == 401) else { return Ok(answer) };
-        device.challenged(who.0, &authority, challenge.clone());
-        let signed = device.challenge(who.0, &authority).map(sign);
-        post(url, &envelope, signed.as_deref())
+        let ask = || self.post(url, "", device.challenge(who.0, &authority).map(sign).as_deref());
+        let mut answer = ask()?;
+        for new in 0..NEW_NONCES {
+            let challenge =
+                answer.challenges.first().filter(|challenge| answer.status == 401 && (new == 0 || challenge.stale));
+            let Some(challenge) = challenge else { break };
+            device.challenged(who.0, &authority, challenge.clone());
+            answer = ask()?;
+        }
+        Ok(answer)
+    }
+
+    /// Whether the device may have another time afterwards.
+    fn changes_the_clock(&self) -> bool {
+        let text = match &self.content {
+            Content::Body(text) | Content::Envelope(text) => text,
+        };
+        CLOCK_CHANGING.iter().any(|operation| text.contains(&format!(":{operation}")))
+    }
+
+    fn post(&self, url: &str, header: &str, authorization: Option<&str>) -> Result<Answer> {
+        let (authority, path) = split(url)?;
+        let envelope = self.written(header);
+        let authorization = authorization.map(|value| format!("Authorization: {value}\r\n")).unwrap_or_default();
+        let request = format!(
+            "POST {path} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n\
+             Content-Type: application/soap+xml; charset=utf-8\r\nContent-Length: {}\r\n{authorization}\r\n{envelope}",
+            envelope.len()
+        );
+        Answer::of(Http::ask_within(&format!("http://{authority}"), &request, self.limits)?)
     }
 }
 
@@ -283,106 +347,15 @@ fn qualified(value: &Element) -> String {
 pub fn split(url: &str) -> Result<(String, &str)> {
     let rest = url.strip_prefix("http://").with_context(|| format!("{url} is no address that starts with http://"))?;
     let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    // Credentials in an address are nobody's business but the command line's.
+    let authority = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
     ensure!(!authority.is_empty(), "{url} names no host");
     let has_port = authority.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
     let authority = if has_port { authority.to_owned() } else { format!("{authority}:80") };
     Ok((authority, if path.is_empty() { "/" } else { path }))
 }
 
-fn post(url: &str, envelope: &str, authorization: Option<&str>) -> Result<Answer> {
-    let (authority, path) = split(url)?;
-    let authorization = authorization.map(|value| format!("Authorization: {value}\r\n")).unwrap_or_default();
-    let request = format!(
-        "POST {path} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n\
-         Content-Type: application/soap+xml; charset=utf-8\r\nContent-Length: {}\r\n{authorization}\r\n{envelope}",
-        envelope.len()
-    );
-    Answer::of(Http::ask(&format!("http://{authority}"), &request)?)
-}
-
-/// A WS-UsernameToken (UsernameToken Profile 1.0, section 3.1).
-#[derive(Debug, Clone)]
-pub struct Token {
-    /// The user.
-    pub user: String,
-    /// The user's password.
-    pub password: String,
-    /// What makes it unlike any other; `None` to leave it out.
-    pub nonce: Option<Vec<u8>>,
-    /// When it was made; `None` to leave it out.
-    pub created: Option<String>,
-    /// The type of the password; `None` to leave it out.
-    pub kind: Option<&'static str>,
-    /// Whether the password stands there as it is, and not as a digest.
-    pub plain: bool,
-}
-
-impl Token {
-    /// A token as it has to be, made now.
-    ///
-    /// # Errors
-    /// The clock is before 1970.
-    pub fn of((user, password): (&str, &str)) -> Result<Self> {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
-        // Unlike any before it: the clock's nanoseconds and the address of a value on this stack.
-        let nonce = Sha1::digest(format!("{} {:p}", now.as_nanos(), &now))[..16].to_vec();
-        Ok(Self {
-            user: user.into(),
-            password: password.into(),
-            nonce: Some(nonce),
-            created: Some(utc(now)),
-            kind: Some(PASSWORD_DIGEST),
-            plain: false,
-        })
-    }
-
-    /// The header with it. The digest is over what is there, as the profile has it.
-    pub fn header(&self) -> String {
-        let escape = crate::xml::escape;
-        let nonce = self.nonce.as_deref().unwrap_or_default();
-        let created = self.created.as_deref().unwrap_or_default();
-        let digest = Sha1::new().chain_update(nonce).chain_update(created).chain_update(&self.password).finalize();
-        let password = if self.plain { escape(&self.password) } else { STANDARD.encode(digest) };
-        let kind = self.kind.map(|kind| format!(" Type=\"{kind}\"")).unwrap_or_default();
-        let nonce = self.nonce.as_ref().map(|nonce| format!("<wsse:Nonce>{}</wsse:Nonce>", STANDARD.encode(nonce)));
-        let created = self.created.as_ref().map(|created| format!("<wsu:Created>{created}</wsu:Created>"));
-        format!(
-            "<wsse:Security xmlns:wsse=\"{WSSE}\" xmlns:wsu=\"{WSU}\"><wsse:UsernameToken>\
-             <wsse:Username>{}</wsse:Username><wsse:Password{kind}>{password}</wsse:Password>{}{}\
-             </wsse:UsernameToken></wsse:Security>",
-            escape(&self.user),
-            nonce.unwrap_or_default(),
-            created.unwrap_or_default()
-        )
-    }
-}
-
 /// Time since 1970 as `2026-01-31T23:59:59Z`.
 pub fn utc(since_1970: Duration) -> String {
     belvedere_harness::soap::utc(since_1970.as_secs() as i64)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_address_has_a_port_in_the_end() {
-        assert_eq!(split("http://cam/onvif/device_service").unwrap(), ("cam:80".into(), "/onvif/device_service"));
-        assert_eq!(split("http://[::1]:8080").unwrap(), ("[::1]:8080".into(), "/"));
-        assert_eq!(split("http://[::1]/a").unwrap(), ("[::1]:80".into(), "/a"));
-        assert!(split("https://cam/").is_err() && split("http:///x").is_err());
-    }
-
-    #[test]
-    fn a_fault_is_read_by_its_namespaces() {
-        let body = format!(
-            "<s:Envelope xmlns:s=\"{ENV}\" xmlns:t=\"{TER}\"><s:Body><s:Fault><s:Code><s:Value>s:Sender</s:Value>\
-             <s:Subcode><s:Value>t:InvalidArgVal</s:Value><s:Subcode><s:Value>x:Odd</s:Value></s:Subcode></s:Subcode>\
-             </s:Code><s:Reason><s:Text xml:lang=\"en\">why</s:Text></s:Reason></s:Fault></s:Body></s:Envelope>"
-        );
-        let message = Message { start: "HTTP/1.1 400 Bad".into(), body: body.into(), ..Message::default() };
-        let fault = Answer::of(message).unwrap().fault().unwrap();
-        assert_eq!(fault.to_string(), "fault env:Sender/ter:InvalidArgVal/Odd (why)");
-    }
 }

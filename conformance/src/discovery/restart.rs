@@ -43,7 +43,7 @@ pub fn answers(t: &mut Test<'_>) -> Outcome {
 /// # Errors
 /// It does not, for as long as a restart may take.
 pub fn answers_at(t: &Test<'_>, url: &str) -> Outcome {
-    let call = Call::new("<tds:GetSystemDateAndTime/>").by(Who::Nobody).to(url);
+    let call = Call::new("<tds:GetSystemDateAndTime/>").by(Who::Nobody).to(url).briefly();
     let start = Instant::now();
     while start.elapsed() < REBOOT {
         go_on(t)?;

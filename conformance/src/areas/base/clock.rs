@@ -1,31 +1,18 @@
 //! The device's clock: what a date, a time and a time zone must be like, and how the clock is put back.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use crate::{soap, test::Test, verdict::Outcome, xml::Element};
+use crate::{
+    clock::{here, since_1970, utc_date_time},
+    test::Test,
+    verdict::Outcome,
+    xml::Element,
+};
 
 /// Asks for the system date and time.
 pub(super) fn system_date_and_time(t: &mut Test<'_>) -> Outcome<Element> {
     let answer = t.ask("<tds:GetSystemDateAndTime/>")?;
     t.some(answer.at("SystemDateAndTime"), "SystemDateAndTime").cloned()
-}
-
-/// The time here, as time since 1970.
-pub(super) fn now() -> Duration {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
-}
-
-/// `tds:UTCDateTime` for a time since 1970.
-pub(super) fn utc_date_time(since_1970: Duration) -> String {
-    let text = soap::utc(since_1970);
-    let number = |from: usize, to: usize| text[from..to].trim_start_matches('0').parse::<u32>().unwrap_or(0);
-    let (year, month, day) = (number(0, 4), number(5, 7), number(8, 10));
-    let (hour, minute, second) = (number(11, 13), number(14, 16), number(17, 19));
-    format!(
-        "<tds:UTCDateTime><tt:Time><tt:Hour>{hour}</tt:Hour><tt:Minute>{minute}</tt:Minute>\
-         <tt:Second>{second}</tt:Second></tt:Time><tt:Date><tt:Year>{year}</tt:Year><tt:Month>{month}</tt:Month>\
-         <tt:Day>{day}</tt:Day></tt:Date></tds:UTCDateTime>"
-    )
 }
 
 /// SetSystemDateAndTime. The zone and the time may be left out.
@@ -48,7 +35,7 @@ pub(super) fn put_back_afterwards(t: &mut Test<'_>, before: &Element) {
 /// The request that puts the clock back.
 pub(super) fn as_before(before: &Element) -> String {
     let kind = before.text_or_empty("DateTimeType");
-    let time = (kind == "Manual").then(|| utc_date_time(now()));
+    let time = (kind == "Manual").then(|| utc_date_time(here()));
     let daylight = before.bool_at("DaylightSavings").unwrap_or(false);
     set_date_and_time(kind, daylight, before.text_at("TimeZone/TZ"), time.as_deref())
 }
@@ -65,23 +52,6 @@ pub(super) fn demand_sound(t: &Test<'_>, told: &Element, with_utc: bool) -> Outc
     }
     t.demand(!with_utc || told.at("UTCDateTime").is_some(), "UTCDateTime", "none")?;
     Ok(told.at("UTCDateTime").and_then(since_1970))
-}
-
-/// A `tt:DateTime` as time since 1970, if there is such a date and time.
-fn since_1970(time: &Element) -> Option<Duration> {
-    let number = |path: &str| time.number_at::<u64>(path);
-    let (year, month, day) = (number("Date/Year")?, number("Date/Month")?, number("Date/Day")?);
-    let (hour, minute, second) = (number("Time/Hour")?, number("Time/Minute")?, number("Time/Second")?);
-    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    let months = [31, if leap { 29 } else { 28 }, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
-    let length = *months.get(usize::try_from(month).ok()?.checked_sub(1)?)?;
-    // A minute may have a leap second.
-    if !(1970..=9999).contains(&year) || day == 0 || day > length || hour > 23 || minute > 59 || second > 60 {
-        return None;
-    }
-    let years = (1970..year).map(|year| if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) { 366 } else { 365 });
-    let days = years.sum::<u64>() + months.iter().take(usize::try_from(month - 1).ok()?).sum::<u64>() + day - 1;
-    Some(Duration::from_secs(((days * 24 + hour) * 60 + minute) * 60 + second))
 }
 
 /// Whether it is a time zone by POSIX 1003.1, section 8.3: `CET-1CEST,M3.5.0/2,M10.5.0/3`.
@@ -178,22 +148,5 @@ mod tests {
         ] {
             assert!(!is_posix_time_zone(bad), "{bad}");
         }
-    }
-
-    #[test]
-    fn a_time_is_written_and_read() {
-        for seconds in [0, 951_782_400, 1_798_761_599, 4_107_542_400] {
-            let time = Duration::from_secs(seconds);
-            let xml = utc_date_time(time).replace("tds:", "").replace("tt:", "");
-            assert_eq!(since_1970(&Element::parse(xml.as_bytes()).unwrap()), Some(time));
-        }
-        let of = |day: u32, hour: u32| {
-            let xml = format!(
-                "<U><Time><Hour>{hour}</Hour><Minute>0</Minute><Second>0</Second></Time>\
-                 <Date><Year>2026</Year><Month>2</Month><Day>{day}</Day></Date></U>"
-            );
-            since_1970(&Element::parse(xml.as_bytes()).unwrap()).is_some()
-        };
-        assert!(of(28, 23) && !of(29, 0) && !of(1, 24) && !of(0, 0));
     }
 }

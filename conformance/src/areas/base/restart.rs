@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeSet,
-    net::{TcpStream, ToSocketAddrs},
     thread,
     time::{Duration, Instant},
 };
@@ -20,7 +19,7 @@ use crate::{
         restart::{self, REBOOT},
     },
     feature::Feature,
-    soap::{Call, Who, split},
+    soap::{Call, Who},
     test::Test,
     verdict::{Outcome, Stop},
     xml::{Element, escape},
@@ -32,8 +31,6 @@ const UNTIL_AWAY: Duration = Duration::from_secs(60);
 const UNTIL_AWAY_IF_AT_ALL: Duration = Duration::from_secs(10);
 /// How long it may take until it is there again; the official text asks 50 times, every five seconds.
 const UNTIL_BACK: Duration = Duration::from_secs(250);
-/// How long a try to reach it may take.
-const TRY: Duration = Duration::from_secs(2);
 
 pub(super) fn cases() -> Vec<Case> {
     vec![
@@ -133,15 +130,10 @@ fn wait(t: &Test<'_>, most: Duration, holds: impl Fn(&Test<'_>) -> bool) -> Outc
     Ok(false)
 }
 
-/// Whether the device answers. An address where nobody is keeps a connection waiting for minutes, so it is tried first.
+/// Whether the device answers.
 fn is_there(t: &Test<'_>) -> bool {
-    let Ok((authority, _)) = split(t.device.url()) else { return false };
-    let Some(address) = authority.to_socket_addrs().ok().and_then(|mut all| all.next()) else { return false };
-    TcpStream::connect_timeout(&address, TRY).is_ok()
-        && Call::new("<tds:GetSystemDateAndTime/>")
-            .by(Who::Nobody)
-            .send(t.device)
-            .is_ok_and(|answer| answer.status < 500)
+    let call = Call::new("<tds:GetSystemDateAndTime/>").by(Who::Nobody).briefly();
+    call.send(t.device).is_ok_and(|answer| answer.status < 500)
 }
 
 /// What is read before the settings of the factory come back, and how it is set again.

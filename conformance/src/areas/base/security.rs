@@ -27,13 +27,13 @@ fn secret(t: &Test<'_>) -> &'static str {
 
 fn username_token(t: &mut Test<'_>) -> Outcome {
     // Each its own nonce: that one was there before must not be the reason.
-    let good = |t: &Test<'_>| Token::of(t.device.owner());
+    let good = |t: &Test<'_>| Token::of(t.device.owner(), t.device.clock.now(t.device));
     t.step("4", "tokens that lack something are refused");
     // Each has the digest that belongs to what is left in it, so that nothing but the lack can be the reason.
-    demand_refused(t, "a token without nonce", &Token { nonce: None, ..good(t)? })?;
-    demand_refused(t, "a token without time", &Token { created: None, ..good(t)? })?;
-    demand_refused(t, "a token without type of the password", &Token { kind: None, ..good(t)? })?;
-    let text = Token { kind: Some(PASSWORD_TEXT), ..good(t)? };
+    demand_refused(t, "a token without nonce", &Token { nonce: None, ..good(t) })?;
+    demand_refused(t, "a token without time", &Token { created: None, ..good(t) })?;
+    demand_refused(t, "a token without type of the password", &Token { kind: None, ..good(t) })?;
+    let text = Token { kind: Some(PASSWORD_TEXT), ..good(t) };
     demand_refused(t, "a token whose type is that of a plain password", &text)?;
     plain_password(t)?;
     t.step("6", "a token with all that belongs to it is taken");
@@ -44,7 +44,7 @@ fn username_token(t: &mut Test<'_>) -> Outcome {
 /// A password is sent as it is only if it is nobody's.
 fn plain_password(t: &mut Test<'_>) -> Outcome {
     let refuse = |t: &mut Test<'_>, who: (&str, &str)| {
-        let token = Token { kind: Some(PASSWORD_TEXT), plain: true, ..Token::of(who)? };
+        let token = Token { kind: Some(PASSWORD_TEXT), plain: true, ..Token::of(who, t.device.clock.now(t.device)) };
         demand_refused(t, "a token with a plain password", &token)
     };
     if !t.has(Feature::UserConfiguration) || with_administrator(t, refuse)?.is_none() {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    clock::{demand_sound, now, put_back_afterwards, set_date_and_time, system_date_and_time, utc_date_time},
+    clock::{demand_sound, put_back_afterwards, set_date_and_time, system_date_and_time},
     servers::{as_before, by_ipv4, set_servers},
 };
 use crate::{
@@ -12,6 +12,7 @@ use crate::{
         When::{Changes, Reads},
         case,
     },
+    clock::{here, utc_date_time},
     soap::{Call, utc},
     test::Test,
     verdict::Outcome,
@@ -54,7 +55,7 @@ fn date_and_time(t: &mut Test<'_>) -> Outcome {
 
 fn invalid_time_zone(t: &mut Test<'_>) -> Outcome {
     let bad = "INVALIDTIMEZONE";
-    let request = set_date_and_time("Manual", true, Some(bad), Some(&utc_date_time(now())));
+    let request = set_date_and_time("Manual", true, Some(bad), Some(&utc_date_time(here())));
     let told = refused_to_set(t, &request, "ter:InvalidTimeZone")?;
     t.step("9", "the device has not taken the zone");
     t.demand(told.text_at("TimeZone/TZ") != Some(bad), "another TimeZone", bad)?;
@@ -117,15 +118,15 @@ fn set_by_hand(t: &mut Test<'_>) -> Outcome {
     let before = system_date_and_time(t)?;
     put_back_afterwards(t, &before);
     t.step("5", "SetSystemDateAndTime sets it by hand");
-    let set = now() + AHEAD;
+    let set = here() + AHEAD;
     t.ask(set_date_and_time("Manual", false, None, Some(&utc_date_time(set))))?;
-    let asked = now();
+    let asked = here();
     t.step("7", "GetSystemDateAndTime tells what was set");
     let told = system_date_and_time(t)?;
     // The text's step 7 expects daylight saving where its step 4 sets none; what was set is what is to be told.
     demand_set(t, &told, "Manual", false)?;
     let seen = t.some(demand_sound(t, &told, true)?, "UTCDateTime")?;
-    let off = seen.abs_diff(set + (now() - asked));
+    let off = seen.abs_diff(set + (here() - asked));
     t.demand(off < TOLERANCE, format!("the time that was set, {}", utc(set)), utc(seen))
 }
 

@@ -1,0 +1,172 @@
+//! What is said to a device, and how its answers are read.
+
+use std::{
+    collections::BTreeMap,
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpListener,
+    sync::{Arc, Mutex},
+    thread,
+};
+
+use super::*;
+use crate::clock;
+
+/// A device of which every answer is written here; gives its address, and what it was asked.
+fn device(mut answer: impl FnMut(&str) -> String + Send + 'static) -> (Device, Arc<Mutex<Vec<String>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/onvif/device_service", listener.local_addr().unwrap());
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let heard = Arc::clone(&asked);
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = BufReader::new(stream.unwrap());
+            let mut request = String::new();
+            while !request.ends_with("\r\n\r\n") {
+                stream.read_line(&mut request).unwrap();
+            }
+            let length = request.lines().find_map(|line| line.strip_prefix("Content-Length: ")).unwrap();
+            let mut body = vec![0; length.parse().unwrap()];
+            stream.read_exact(&mut body).unwrap();
+            request += std::str::from_utf8(&body).unwrap();
+            let answer = answer(&request);
+            heard.lock().unwrap().push(request);
+            stream.get_mut().write_all(answer.as_bytes()).unwrap();
+        }
+    });
+    (Device::new(url, "admin".into(), "secret".into()), asked)
+}
+
+fn http(status: &str, headers: &str, body: &str) -> String {
+    format!("HTTP/1.1 {status}\r\n{headers}Content-Length: {}\r\n\r\n{body}", body.len())
+}
+
+fn envelope(body: &str) -> String {
+    let declared: String = PREFIXES.iter().map(|(prefix, uri)| format!(" xmlns:{prefix}=\"{uri}\"")).collect();
+    format!("<env:Envelope{declared}><env:Body>{body}</env:Body></env:Envelope>")
+}
+
+fn good() -> String {
+    http("200 OK", "", &envelope("<tds:GetUsersResponse/>"))
+}
+
+fn challenge(nonce: &str, more: &str) -> String {
+    let header = format!("WWW-Authenticate: Digest realm=\"r\", qop=\"auth\", nonce=\"{nonce}\"{more}\r\n");
+    http("401 Unauthorized", &header, "")
+}
+
+fn users() -> Call {
+    Call::new("<tds:GetUsers/>")
+}
+
+/// The nonce that a request was signed with, and its count.
+fn signed(request: &str) -> Option<(String, String)> {
+    let field = |name: &str| Some(request.split_once(name)?.1.split(['"', ',']).next()?.to_owned());
+    Some((field(" nonce=\"")?, field(" nc=")?))
+}
+
+/// A device that wants the counts of a nonce to grow by one each time, and gives everybody who asks a nonce of his own.
+#[test]
+fn each_thread_counts_by_itself() {
+    let (mut given, mut counts) = (0, BTreeMap::<String, u32>::new());
+    let (device, asked) = device(move |request| {
+        let next = signed(request).filter(|(nonce, count)| {
+            let last = counts.entry(nonce.clone()).or_default();
+            *last += 1;
+            u32::from_str_radix(count, 16) == Ok(*last)
+        });
+        given += 1;
+        if next.is_some() { good() } else { challenge(&format!("n{given}"), "") }
+    });
+    thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                for _ in 0..20 {
+                    assert_eq!(users().send(&device).unwrap().status, 200);
+                }
+            });
+        }
+    });
+    // One question of each thread was without a signature, and no other was asked twice.
+    assert_eq!(asked.lock().unwrap().len(), 63);
+    let nonces: std::collections::BTreeSet<_> =
+        asked.lock().unwrap().iter().filter_map(|request| Some(signed(request)?.0)).collect();
+    assert_eq!(nonces.len(), 3, "{nonces:?}");
+}
+
+#[test]
+fn a_nonce_that_is_too_old_at_once_is_replaced() {
+    let mut answers = [challenge("a", ""), challenge("b", ", stale=true"), good()].into_iter();
+    let (device, asked) = device(move |_| answers.next().unwrap_or_else(|| challenge("x", ", stale=true")));
+    assert_eq!(users().send(&device).unwrap().status, 200);
+    // One that never has enough is not asked for ever.
+    assert_eq!(users().send(&device).unwrap().status, 401);
+    assert_eq!(asked.lock().unwrap().len(), 3 + 1 + NEW_NONCES);
+}
+
+#[test]
+fn a_wrong_password_is_sent_once() {
+    let mut given = 0;
+    let (device, asked) = device(move |_| {
+        given += 1;
+        challenge(&format!("n{given}"), "")
+    });
+    assert_eq!(users().send(&device).unwrap().status, 401);
+    assert_eq!(asked.lock().unwrap().len(), 2);
+}
+
+/// A device that has no Digest, and takes a token of its own time only; `set` moves its clock.
+fn device_of_tokens(offset: &'static Mutex<i64>) -> (Device, Arc<Mutex<Vec<String>>>) {
+    device(move |request| {
+        let now = clock::here().as_secs().saturating_add_signed(*offset.lock().unwrap());
+        if request.contains("GetSystemDateAndTime") {
+            let time = clock::utc_date_time(Duration::from_secs(now));
+            let told = format!("<tds:SystemDateAndTime>{time}</tds:SystemDateAndTime>");
+            let response = format!("<tds:GetSystemDateAndTimeResponse>{told}</tds:GetSystemDateAndTimeResponse>");
+            return http("200 OK", "", &envelope(&response));
+        }
+        let fresh = |age: u64| request.contains(&format!("<wsu:Created>{}<", utc(Duration::from_secs(now - age))));
+        if (0..5).any(fresh) {
+            return good();
+        }
+        let codes = "<env:Code><env:Value>env:Sender</env:Value><env:Subcode><env:Value>ter:NotAuthorized</env:Value>\
+                     </env:Subcode></env:Code><env:Reason><env:Text xml:lang=\"en\">no</env:Text></env:Reason>";
+        http("400 Bad Request", "", &envelope(&format!("<env:Fault>{codes}</env:Fault>")))
+    })
+}
+
+#[test]
+fn a_token_is_of_the_time_that_the_device_has() {
+    static OFFSET: Mutex<i64> = Mutex::new(-3 * 3600);
+    let (device, _) = device_of_tokens(&OFFSET);
+    let status = |call: Call| call.send(&device).unwrap().status;
+    let (user, password) = device.owner();
+    let by_token = Who::Token(user.into(), password.into());
+    assert_eq!((status(users()), status(users().by(by_token.clone()))), (200, 200));
+    // Somebody else sets the clock.
+    *OFFSET.lock().unwrap() = 7 * 24 * 3600;
+    assert_eq!(status(users()), 200);
+    // We set it ourselves.
+    *OFFSET.lock().unwrap() = 60;
+    assert_eq!(status(Call::new("<tds:SetSystemDateAndTime/>").by(Who::Nobody)), 400);
+    assert_eq!(status(users().by(by_token)), 200);
+}
+
+#[test]
+fn an_address_has_a_port_in_the_end() {
+    assert_eq!(split("http://cam/onvif/device_service").unwrap(), ("cam:80".into(), "/onvif/device_service"));
+    assert_eq!(split("http://[::1]:8080").unwrap(), ("[::1]:8080".into(), "/"));
+    assert_eq!(split("http://[::1]/a").unwrap(), ("[::1]:80".into(), "/a"));
+    assert!(split("https://cam/").is_err() && split("http:///x").is_err());
+}
+
+#[test]
+fn a_fault_is_read_by_its_namespaces() {
+    let body = format!(
+        "<s:Envelope xmlns:s=\"{ENV}\" xmlns:t=\"{TER}\"><s:Body><s:Fault><s:Code><s:Value>s:Sender</s:Value>\
+         <s:Subcode><s:Value>t:InvalidArgVal</s:Value><s:Subcode><s:Value>x:Odd</s:Value></s:Subcode></s:Subcode>\
+         </s:Code><s:Reason><s:Text xml:lang=\"en\">why</s:Text></s:Reason></s:Fault></s:Body></s:Envelope>"
+    );
+    let message = Message { start: "HTTP/1.1 400 Bad".into(), body: body.into(), ..Message::default() };
+    let fault = Answer::of(message).unwrap().fault().unwrap();
+    assert_eq!(fault.to_string(), "fault env:Sender/ter:InvalidArgVal/Odd (why)");
+}
