@@ -15,7 +15,7 @@ mod media;
 #[cfg(test)]
 mod tests;
 
-pub use discover::discover;
+pub use discover::{Discovery, Relays, discover};
 
 /// A feature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
@@ -70,7 +70,6 @@ pub enum Feature {
     Metadata,
     Multicast,
     NetworkConfiguration,
-    NetworkSetters,
     NotAllProtocols,
     Ntp,
     Osd,
@@ -114,6 +113,12 @@ pub enum Feature {
 }
 
 impl Feature {
+    /// Whether it is found out by switching a relay.
+    pub fn is_of_relay_mode(self) -> bool {
+        let monostable = [Self::RelayMonostable, Self::RelayMonostableClosed, Self::RelayMonostableOpen];
+        [Self::RelayBistableClosed, Self::RelayBistableOpen].contains(&self) || monostable.contains(&self)
+    }
+
     /// Its name in the table.
     pub fn name(self) -> String {
         serde_json::to_value(self).ok().and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default()
@@ -140,6 +145,14 @@ impl Features {
     pub fn get(&self, feature: Feature) -> Finding {
         let none = || Finding { has: false, because: "nothing of the device tells of it".into() };
         self.findings.get(&feature).cloned().unwrap_or_else(none)
+    }
+
+    /// These features and no others, for those who try what depends on them.
+    #[cfg(test)]
+    pub(crate) fn of(all: &[Feature]) -> Self {
+        let mut features = Self::default();
+        all.iter().for_each(|feature| features.put(*feature, true, "told so"));
+        features
     }
 
     /// All that was found.

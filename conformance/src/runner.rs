@@ -34,6 +34,15 @@ pub trait Progress: Sync {
     fn over(&self, report: &Report);
 }
 
+/// What is wished of a run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Wishes {
+    /// What ends with a restart of the device or the loss of its settings is left out.
+    pub keep_running: bool,
+    /// The device is the one that the table is about: what it lacks, though no device tells of that, is known of it.
+    pub own: bool,
+}
+
 /// A row that is to be run.
 struct Planned<'a> {
     row: &'a Row,
@@ -41,13 +50,7 @@ struct Planned<'a> {
 }
 
 /// Runs the cases of these rows, and says what became of each, in the order of the rows.
-pub fn run(
-    device: &Device,
-    features: &Features,
-    rows: &[Row],
-    keep_running: bool,
-    progress: &dyn Progress,
-) -> Vec<Report> {
+pub fn run(device: &Device, features: &Features, rows: &[Row], wishes: Wishes, progress: &dyn Progress) -> Vec<Report> {
     let areas = areas::cases();
     let written: BTreeMap<&str, Case> = areas.iter().map(|case| (case.id, *case)).collect();
     let reports = Mutex::new(BTreeMap::new());
@@ -59,7 +62,7 @@ pub fn run(
     let mut planned: Vec<Planned<'_>> = Vec::new();
     for row in rows {
         match settled(row, features, written.get(row.id.as_str())) {
-            Ok(case) if keep_running && case.when == When::Last => {
+            Ok(case) if wishes.keep_running && case.when == When::Last => {
                 done(untold(row, Verdict::Skipped { reason: "the device was to be kept running".into() }));
             }
             Ok(case) => planned.push(Planned { row, case }),
@@ -73,7 +76,7 @@ pub fn run(
     let of = |when: When| planned.iter().filter(move |planned| planned.case.when == when).collect::<Vec<_>>();
     let judge = |planned: &Planned<'_>| {
         progress.begun(&planned.row.id);
-        done(judge(device, features, planned));
+        done(judge(device, features, planned, wishes.own));
     };
     together(&of(When::Reads), READERS, &judge);
     thread::scope(|scope| {
@@ -117,7 +120,7 @@ fn untold(row: &Row, verdict: Verdict) -> Report {
     }
 }
 
-fn judge(device: &Device, features: &Features, planned: &Planned<'_>) -> Report {
+fn judge(device: &Device, features: &Features, planned: &Planned<'_>, own: bool) -> Report {
     let start = Instant::now();
     let mut test = Test::new(device, features);
     let outcome = if INTERRUPTED.load(Ordering::Relaxed) { Err(Stop::Interrupted) } else { test.run(planned.case.run) };
@@ -136,10 +139,10 @@ fn judge(device: &Device, features: &Features, planned: &Planned<'_>) -> Report 
     };
     let verdict = match (&planned.row.state, verdict) {
         // That it fails is known, unless the device has what is missing; that it passes must be noticed.
-        (State::Deferred(gap), Verdict::Failed(failed)) if gap.closed_by(features).is_none() && !left_changed => {
+        (State::Deferred(gap), Verdict::Failed(failed)) if gap.is_open(features, own) && !left_changed => {
             Verdict::KnownGap { gap: format!("{}: {failed}", gap.name()) }
         }
-        (State::Deferred(gap), Verdict::Skipped { reason }) if gap.closed_by(features).is_none() => {
+        (State::Deferred(gap), Verdict::Skipped { reason }) if gap.is_open(features, own) => {
             Verdict::KnownGap { gap: format!("{}: {reason}", gap.name()) }
         }
         (_, verdict) => verdict,

@@ -2,7 +2,7 @@
 
 use super::{
     Feature, Features,
-    discover::{Asked, capabilities_of, flag, unanswered},
+    discover::{Asked, Relays, capabilities_of, flag, unanswered},
 };
 use crate::xml::{Element, escape};
 
@@ -84,13 +84,9 @@ fn by_capabilities(asked: &mut dyn Asked, features: &mut Features, told: Option<
     features.put_or_open(Feature::Ntp, &ntp, Result::is_ok, "GetNTP is no fault");
 }
 
-/// Addresses and protocols.
+/// Protocols.
 pub(super) fn network(asked: &mut dyn Asked, features: &mut Features) {
-    asked.step("network", "GetNetworkInterfaces and GetNetworkProtocols");
-    let interfaces = asked.ask("<tds:GetNetworkInterfaces/>");
-    let dhcp =
-        |answer: &Element| answer.all("NetworkInterfaces").any(|one| one.bool_at("IPv4/Config/DHCP") == Some(true));
-    features.put_or_open(Feature::NetworkSetters, &interfaces, dhcp, "GetNetworkInterfaces tells of DHCP");
+    asked.step("network", "GetNetworkProtocols");
     let protocols = asked.ask("<tds:GetNetworkProtocols/>");
     let lists = |answer: &Element, name: &str, enabled: bool| {
         let mut all = answer.all("NetworkProtocols").filter(|one| one.text_or_empty("Name") == name);
@@ -124,36 +120,45 @@ const MODES: [(Feature, &str, &str); 4] = [
     (Feature::RelayMonostableClosed, "Monostable", "closed"),
 ];
 
-/// The relay outputs of the device service, which are tried; afterwards the first has the settings that it had.
-pub(super) fn relays(asked: &mut dyn Asked, features: &mut Features, capabilities: Option<&Element>) {
+/// The relay outputs of the device service. Where they are tried, the first has the settings that it had afterwards.
+pub(super) fn relays(asked: &mut dyn Asked, features: &mut Features, capabilities: Option<&Element>, relays: Relays) {
     let count = capabilities.and_then(|all| all.number_at::<u32>("Device/IO/RelayOutputs")).unwrap_or(0);
     features.put(Feature::Relay, count > 0, format!("GetCapabilities and Device/IO/RelayOutputs {count}"));
-    if count > 0 {
-        asked.step("relays", "GetRelayOutputs, and SetRelayOutputSettings of the first");
-        let answer = asked.ask("<tds:GetRelayOutputs/>");
-        let relay = answer.and_then(|all| all.at("RelayOutputs").cloned().ok_or_else(|| unanswered("no relay")));
-        for (feature, mode, state) in MODES {
-            let set = relay.clone().and_then(|relay| {
-                let properties = format!(
-                    "<tds:Properties><tt:Mode>{mode}</tt:Mode><tt:DelayTime>PT30S</tt:DelayTime>\
-                     <tt:IdleState>{state}</tt:IdleState></tds:Properties>"
-                );
-                asked.attempt(&set_relay(&relay, &properties))
-            });
-            let because = format!("SetRelayOutputSettings takes {mode} and {state}");
-            features.put_or_open(feature, &set, Result::is_ok, &because);
-        }
-        if let Ok(relay) = relay
-            && let Some(before) = relay.at("Properties")
-        {
-            // If it cannot be put back, the cases of relays say so.
-            let _ = asked.attempt(&set_relay(&relay, &before.renamed("tds", "Properties")));
+    match relays {
+        Relays::Tried if count > 0 => try_relays(asked, features),
+        Relays::Tried => (),
+        Relays::LeftAlone(reason) => {
+            for (feature, ..) in MODES {
+                features.put(feature, false, format!("not tried: {reason}"));
+            }
         }
     }
     for (feature, ..) in MODES {
         features.put_only_with(feature, Feature::Relay);
     }
     features.put_any(Feature::RelayMonostable, &[Feature::RelayMonostableOpen, Feature::RelayMonostableClosed]);
+}
+
+fn try_relays(asked: &mut dyn Asked, features: &mut Features) {
+    asked.step("relays", "GetRelayOutputs, and SetRelayOutputSettings of the first");
+    let answer = asked.ask("<tds:GetRelayOutputs/>");
+    let relay = answer.and_then(|all| {
+        let relay = all.at("RelayOutputs").cloned().ok_or_else(|| unanswered("no relay"))?;
+        let before = relay.at("Properties").ok_or_else(|| unanswered("a relay without the settings that it has"))?;
+        asked.afterwards(set_relay(&relay, &before.renamed("tds", "Properties")));
+        Ok(relay)
+    });
+    for (feature, mode, state) in MODES {
+        let set = relay.clone().and_then(|relay| {
+            let properties = format!(
+                "<tds:Properties><tt:Mode>{mode}</tt:Mode><tt:DelayTime>PT30S</tt:DelayTime>\
+                 <tt:IdleState>{state}</tt:IdleState></tds:Properties>"
+            );
+            asked.attempt(&set_relay(&relay, &properties))
+        });
+        let because = format!("SetRelayOutputSettings takes {mode} and {state}");
+        features.put_or_open(feature, &set, Result::is_ok, &because);
+    }
 }
 
 fn set_relay(relay: &Element, properties: &str) -> String {

@@ -27,8 +27,8 @@ use std::{
 use anyhow::{Context, Result, anyhow, ensure};
 use belvedere_conformance::{
     device::Device,
-    feature,
-    runner::{self, Progress},
+    feature::{self, Relays},
+    runner::{self, Progress, Wishes},
     table::{self, Row, State},
     verdict::{Report, Verdict},
 };
@@ -208,9 +208,9 @@ fn judged_over_networks(rules: Vec<Rule>, rows: &[Row]) -> Result<Option<Vec<Rep
 fn reports(proxy: &Proxy, rows: &[Row]) -> Result<Vec<Report>> {
     let device = Device::new(proxy.device(), USER.into(), PASSWORD.into());
     let profiles = PROFILES.map(str::to_owned).into();
-    let (features, _) = feature::discover(&device, Some(&profiles));
-    let features = features.map_err(|stop| anyhow!("no device: {stop}"))?;
-    Ok(runner::run(&device, &features, rows, false, &Silent))
+    let found = feature::discover(&device, Some(&profiles), Relays::LeftAlone("no case here is about them"));
+    let features = found.features.map_err(|stop| anyhow!("no device: {stop}"))?;
+    Ok(runner::run(&device, &features, rows, Wishes { keep_running: false, own: true }, &Silent))
 }
 
 fn address(url: &str) -> Result<SocketAddr> {
