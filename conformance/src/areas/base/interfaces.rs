@@ -283,6 +283,7 @@ fn bad_address(t: &mut Test<'_>, family: Family) -> Outcome {
          <tt:PrefixLength>{prefix}</tt:PrefixLength></tt:Manual></tt:{name}>"
     );
     let (token, restore) = (interface.token().to_owned(), as_it_was(&interface));
+    let call = Call::new(setting(&token, &content));
     t.afterwards_do(move |t| {
         let url = t.device.url().to_owned();
         if named(t, "clean-up", &url, &token)? == interface {
@@ -291,9 +292,8 @@ fn bad_address(t: &mut Test<'_>, family: Family) -> Outcome {
             apply(t, &url, &token, &restore).map(drop)
         }
     });
-    let token = before.first().map(Element::token).unwrap_or_default().to_owned();
     let code = format!("env:Sender/ter:InvalidArgVal/ter:Invalid{name}Address");
-    t.refused(&Call::new(setting(&token, &content)), &[&code])?;
+    t.refused(&call, &[&code])?;
     let after = interfaces(t, "7")?;
     t.step("8", "the interfaces are what they were");
     t.same("the interfaces", &before, &after)

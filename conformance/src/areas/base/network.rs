@@ -5,7 +5,10 @@ use std::{
     str::FromStr,
 };
 
-use super::interfaces::{Family, as_it_is_or_without_dhcp, is_beside, with_dhcp};
+use super::{
+    interfaces::{Family, as_it_is_or_without_dhcp, is_beside, with_dhcp},
+    servers::{address_of, as_before, set_servers},
+};
 use crate::{
     case::{
         Case,
@@ -132,8 +135,7 @@ impl Servers {
     }
 
     fn set(self, from_dhcp: bool, rest: &str) -> String {
-        let name = self.name;
-        format!("<tds:Set{name}><tds:FromDHCP>{from_dhcp}</tds:FromDHCP>{rest}</tds:Set{name}>")
+        set_servers(self.name, from_dhcp, rest)
     }
 
     fn set_manual(self, family: Family, address: &str) -> String {
@@ -144,11 +146,7 @@ impl Servers {
 
     /// What sets again what was told.
     fn restore(self, told: &Element) -> String {
-        let search: String = told.all("SearchDomain").map(|domain| domain.renamed("tds", "SearchDomain")).collect();
-        let list = self.manual();
-        let servers = told.all(&list).filter(|server| address_of(server).is_some());
-        let servers: String = servers.map(|server| server.renamed("tds", &list)).collect();
-        self.set(told.bool_at("FromDHCP").unwrap_or(false), &format!("{search}{servers}"))
+        as_before(self.name, told)
     }
 }
 
@@ -228,19 +226,6 @@ fn put_back_if_changed(t: &mut Test<'_>, what: Servers, before: &Element) {
         let now = servers(t, "clean-up", what)?;
         if now == before { Ok(()) } else { t.ask(what.restore(&before)).map(drop) }
     });
-}
-
-/// The address or name in an entry of a list; `None` where there is none, in one of the ways of annex A.10.
-fn address_of(entry: &Element) -> Option<String> {
-    let kind = entry.text_or_empty("Type");
-    let text = entry.text_or_empty(if kind == "DNS" {
-        "DNSname"
-    } else if kind == "IPv6" {
-        "IPv6Address"
-    } else {
-        "IPv4Address"
-    });
-    (!["", "0.0.0.0", "::"].contains(&text)).then(|| text.to_owned())
 }
 
 fn is_server(entry: &Element) -> bool {
@@ -357,8 +342,13 @@ fn protocols(t: &mut Test<'_>) -> Outcome {
     t.step("5", "HTTP is one of them");
     t.some(find(&listed, "HTTP"), "HTTP")?;
     t.step("6", "RTSP is one of them where there is something to stream");
-    let streams = t.has(Feature::Media1) || t.has(Feature::Media2) || t.has(Feature::ProfileG);
+    let streams = has_streams(|feature| t.has(feature));
     t.demand(!streams || find(&listed, "RTSP").is_some(), "RTSP", "none")
+}
+
+/// Whether a device has Real-time Streaming, of either media service, or Replay: a media service alone need not stream.
+fn has_streams(has: impl Fn(Feature) -> bool) -> bool {
+    [Feature::Media1Streaming, Feature::Media2Streaming, Feature::Replay].into_iter().any(has)
 }
 
 fn rtsp_port(t: &mut Test<'_>) -> Outcome {
@@ -447,6 +437,13 @@ mod tests {
     fn entry(inner: &str) -> Element {
         let xml = format!("<DNSManual xmlns=\"{}\">{inner}</DNSManual>", crate::xml::TT);
         Element::parse(xml.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn rtsp_is_for_what_streams_and_for_what_replays() {
+        let streams = |features: &[Feature]| has_streams(|feature| features.contains(&feature));
+        assert!(streams(&[Feature::Media2, Feature::Media2Streaming]) && streams(&[Feature::Replay]));
+        assert!(!streams(&[Feature::Media1, Feature::Media2, Feature::ProfileG]));
     }
 
     #[test]
