@@ -1,7 +1,6 @@
 //! A device that restarts: asked to, gone, and there again.
 
 use std::{
-    net::TcpStream,
     thread,
     time::{Duration, Instant},
 };
@@ -13,8 +12,6 @@ use crate::{soap::Call, soap::Who, test::Test, verdict::Outcome};
 pub const REBOOT: Duration = Duration::from_secs(150);
 /// How long a Hello is waited for where it proves nothing, before the device is asked whether it answers.
 pub const RETURN: Duration = Duration::from_secs(60);
-/// How long a device may answer after it was told to restart.
-const LEAVE: Duration = Duration::from_secs(30);
 /// How often it is looked at.
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -53,23 +50,4 @@ pub fn answers_at(t: &Test<'_>, url: &str) -> Outcome {
         thread::sleep(LOOK);
     }
     Err(t.failed(format!("an answer within {} seconds", REBOOT.as_secs()), format!("none at {url}")))
-}
-
-/// Waits until the device, which was told to restart, has gone and answers again. One that was never seen to go may have
-/// been quicker than we look.
-///
-/// # Errors
-/// It does not come back.
-pub fn gone_and_back(t: &mut Test<'_>, address: std::net::SocketAddr) -> Outcome {
-    let start = Instant::now();
-    let there = || TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_ok();
-    while there() {
-        go_on(t)?;
-        if start.elapsed() > LEAVE {
-            t.note("the device was not seen to go");
-            break;
-        }
-        thread::sleep(LOOK);
-    }
-    answers(t)
 }

@@ -206,7 +206,8 @@ fn answer(request: &Message, raw: &[u8], shared: &Shared) -> Result<Option<Messa
     let swallows = |rule: &Rule| matches!(rule.action, Action::Swallow);
     if signed && shared.rules.iter().filter(concerns).any(swallows) {
         shared.saw(&name);
-        return Ok(Some(soap_message(200, soap::response(&name, ""))));
+        // What the device is not asked may still be said in its name.
+        return changed(soap_message(200, soap::response(&name, "")), &name, &asked, shared);
     }
     let passed = passed_on(request, shared.rules.iter().filter(concerns));
     let mut answer = match &passed {

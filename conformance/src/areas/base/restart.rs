@@ -44,7 +44,7 @@ fn reboot(t: &mut Test<'_>) -> Outcome {
     if !t.has(Feature::Discovery) {
         told_to_restart(t)?;
         t.step("6.1", "the device goes, and is there again");
-        return wait_until_back(t, true);
+        return wait_until_back(t, true).map(drop);
     }
     let client = Client::new(t)?;
     let listener = client.listen(t)?;
@@ -97,11 +97,11 @@ fn factory_default(t: &mut Test<'_>, kind: &str) -> Outcome {
     Ok(())
 }
 
-/// Waits until the device has gone and is there again; for a device without discovery, or one that need not say Hello.
+/// Waits until the device has gone and is there again, and says how long that took; for a device that need not say Hello.
 ///
 /// # Errors
 /// It does not go, though it must, or it does not come back.
-pub(super) fn wait_until_back(t: &mut Test<'_>, must_go: bool) -> Outcome {
+pub(super) fn wait_until_back(t: &mut Test<'_>, must_go: bool) -> Outcome<Duration> {
     let start = Instant::now();
     let until_away = if must_go { UNTIL_AWAY } else { UNTIL_AWAY_IF_AT_ALL };
     if wait(t, until_away, |t| !is_there(t))? {
@@ -112,7 +112,9 @@ pub(super) fn wait_until_back(t: &mut Test<'_>, must_go: bool) -> Outcome {
     } else {
         t.demand(!must_go, "the device starts again", format!("it went on answering for {} s", until_away.as_secs()))?;
     }
-    t.ask("<tds:GetSystemDateAndTime/>").map(drop)
+    let took = start.elapsed();
+    t.ask("<tds:GetSystemDateAndTime/>")?;
+    Ok(took)
 }
 
 /// Tries until it holds; `false` if it does not within the time.
