@@ -225,6 +225,9 @@ impl<'a> Test<'a> {
         }
         let start = Instant::now();
         let to = call.address(self.device).unwrap_or_default();
+        if is_https(&to) {
+            return self.skip(format!("{to} is an HTTPS address, which the judge does not follow"));
+        }
         let result = call.send(self.device);
         let (status, response) = match &result {
             Ok(answer) => (answer.status.to_string(), answer.text()),
@@ -317,6 +320,11 @@ impl<'a> Test<'a> {
     }
 }
 
+/// Whether an address is one of HTTPS, which the judge does not speak.
+pub fn is_https(url: &str) -> bool {
+    url.split_once(':').is_some_and(|(scheme, _)| scheme.eq_ignore_ascii_case("https"))
+}
+
 /// Does something, and makes of a panic an error that tells where to look.
 fn caught<T>(run: impl FnOnce() -> Outcome<T>) -> Outcome<T> {
     catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {
@@ -357,6 +365,19 @@ mod tests {
         assert!(failed.seen.ends_with("a mistake in an undo"), "{failed}");
         assert!(PUT_BACK.load(Ordering::Relaxed));
         assert!(device.claim(&encoder).is_some());
+    }
+
+    #[test]
+    fn what_is_at_an_https_address_is_skipped_and_not_failed() {
+        let device = Device::new("https://192.0.2.1/onvif/device_service".into(), String::new(), String::new());
+        let features = Features::default();
+        let Err(Stop::Skipped(reason)) = Test::new(&device, &features).ask("<tds:GetHostname/>") else {
+            panic!("asked")
+        };
+        assert_eq!(
+            reason,
+            "https://192.0.2.1/onvif/device_service is an HTTPS address, which the judge does not follow"
+        );
     }
 
     #[test]

@@ -1,6 +1,11 @@
 //! Device discovery (ONVIF Base Device Test Specification, section 6).
 
-use std::{collections::BTreeSet, net::IpAddr, thread, time::Duration};
+use std::{
+    collections::BTreeSet,
+    net::{IpAddr, ToSocketAddrs, UdpSocket},
+    thread,
+    time::Duration,
+};
 
 use super::restart::wait_until_back;
 use crate::{
@@ -99,12 +104,18 @@ fn not_meant(t: &mut Test<'_>, to: To) -> Outcome {
     t.step("3", "a Probe that means the device is answered");
     let heard = client.search(t, to, &Probe::default())?;
     t.some(heard, "a ProbeMatch of the device")?;
-    t.step("3", "Probes for another type, for another scope, and for both");
+    t.step(
+        "3",
+        "Probes for another type, for another scope, for a part of a scope's name, and for another type and scope",
+    );
     let other_type = vec![(NETWORK, "NoSuchDeviceType")];
     let other_scope = vec![format!("{SCOPE}no/such/scope/of/any/device")];
+    // Without a rule scopes are compared segment by segment (WS-Discovery, section 5.1): a part of one is another.
+    let part = vec![format!("{SCOPE}hard")];
     let probes = [
         Probe { types: other_type.clone(), ..Probe::default() },
         Probe { types: vec![own_type(t)], scopes: other_scope.clone(), ..Probe::default() },
+        Probe { types: vec![own_type(t)], scopes: part, ..Probe::default() },
         Probe { types: other_type, scopes: other_scope, ..Probe::default() },
     ];
     t.step("4", "the device does not answer them");
@@ -317,7 +328,7 @@ pub(super) fn described(t: &Test<'_>, device: &Description) -> Outcome {
 }
 
 /// What a ProbeMatch has to say beside that.
-pub(super) fn matched(t: &Test<'_>, client: &Client, heard: Option<Heard>) -> Outcome<Description> {
+pub(super) fn matched(t: &mut Test<'_>, client: &Client, heard: Option<Heard>) -> Outcome<Description> {
     let within = format!("a ProbeMatch of the device within {} seconds", TIMEOUT.as_secs());
     let heard = t.some(heard, &within)?;
     let Some(device) = heard.device else { return Err(t.failed(within, heard.message.name())) };
@@ -325,16 +336,37 @@ pub(super) fn matched(t: &Test<'_>, client: &Client, heard: Option<Heard>) -> Ou
     t.same("Action", action.as_str(), heard.message.action.as_str())?;
     t.same("RelatesTo", heard.asked.as_ref(), heard.message.relates_to.as_ref())?;
     described(t, &device)?;
+    // The text wants a rule for scopes; a match without MatchBy has the one that WS-Discovery implies (section 5.2).
     let known = |rule: &String| RULES.iter().any(|name| *rule == format!("{DISCOVERY}/{name}"));
     t.demand(device.match_by.iter().all(known), "a rule that WS-Discovery knows", format!("{:?}", device.match_by))?;
     let xaddrs = t.some(device.xaddrs.as_ref(), "XAddrs")?;
-    let entry = |xaddr: &&String| split(xaddr).is_ok_and(|(_, path)| path == "/onvif/device_service");
     let told = xaddrs.join(" ");
-    t.demand(xaddrs.iter().any(|xaddr| entry(&xaddr)), "XAddrs with http://…/onvif/device_service", told.as_str())?;
+    let all = xaddrs.iter().filter_map(|xaddr| split(xaddr).ok());
+    let entries = all.filter(|(_, path)| *path == "/onvif/device_service");
+    let entries: Vec<String> = entries.map(|(authority, _)| authority).collect();
+    t.demand(!entries.is_empty(), "XAddrs with http://…/onvif/device_service", told.as_str())?;
+    let its_own = is_its_own(t, client, heard.from.ip(), &entries)?;
+    t.demand(its_own, format!("such XAddrs at an address of the device, {}", client.place.device.ip()), told.as_str())?;
     let of_version_6 = |xaddr: &String| split(xaddr).is_ok_and(|(authority, _)| authority.starts_with('['));
     let wanted = matches!(client.place.device.ip(), IpAddr::V6(_));
     t.demand(!wanted || xaddrs.iter().any(of_version_6), "XAddrs with an address of IPv6", told)?;
     Ok(device)
+}
+
+/// Whether one of these authorities is at an address of the device: where it is asked, where its answer came from, or one that
+/// it says its interfaces have.
+fn is_its_own(t: &mut Test<'_>, client: &Client, from: IpAddr, authorities: &[String]) -> Outcome<bool> {
+    let hosts = authorities.iter().filter_map(|authority| authority.to_socket_addrs().ok()).flatten();
+    let hosts: Vec<IpAddr> = hosts.map(|address| address.ip()).collect();
+    let Client { place, .. } = client;
+    // A device on this very machine has all its addresses.
+    let here = |ip: IpAddr| place.is_here() && UdpSocket::bind((ip, 0)).is_ok();
+    if hosts.iter().any(|ip| [place.device.ip(), from].contains(ip) || here(*ip)) {
+        return Ok(true);
+    }
+    let interfaces = t.attempt("<tds:GetNetworkInterfaces/>")?.unwrap_or_default();
+    let told = |one: &Element| one.name == "Address" && one.text.parse().is_ok_and(|ip| hosts.contains(&ip));
+    Ok(interfaces.descendants().any(told))
 }
 
 #[cfg(test)]
