@@ -1,6 +1,6 @@
 //! Digest as a client does it, written from RFC 2069, RFC 2617 and RFC 7616 and not from the server's code.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use md5::{Digest as _, Md5};
 use sha2::Sha256;
 
@@ -42,11 +42,13 @@ pub struct Challenge {
 impl Challenge {
     /// Reads the value of a `WWW-Authenticate` header.
     pub fn parse(header: &str) -> Result<Self> {
-        let Some(rest) = header.strip_prefix("Digest ") else { bail!("no Digest challenge: {header}") };
+        // The name of a scheme is written in any case (RFC 9110, section 11.1), and so is that of an algorithm by some.
+        let (scheme, rest) = header.trim_start().split_once(' ').unwrap_or_default();
+        ensure!(scheme.eq_ignore_ascii_case("Digest"), "no Digest challenge: {header}");
         let fields = fields(rest);
         let get =
             |name: &str| fields.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.clone());
-        let algorithm = match get("algorithm").as_deref() {
+        let algorithm = match get("algorithm").map(|name| name.to_ascii_uppercase()).as_deref() {
             None | Some("MD5") => Algorithm::Md5,
             Some("SHA-256") => Algorithm::Sha256,
             Some(other) => bail!("unknown algorithm {other}"),
@@ -124,6 +126,19 @@ mod tests {
         let answer = challenge.answer(Style::Qop, ("Mufasa", "Circle Of Life"), "GET", "/dir/index.html", 1);
         assert!(answer.contains("response=\"6629fae49393a05397450978507c4ef1\""), "{answer}");
         assert!(answer.ends_with("opaque=\"5ccc069c403ebaf9f0171e9517f40e41\""));
+    }
+
+    #[test]
+    fn names_are_written_in_any_case() {
+        let challenge = Challenge::parse(r#"digest realm="r", nonce="n", algorithm=md5, stale=TRUE"#).unwrap();
+        assert_eq!((challenge.algorithm, challenge.stale), (Algorithm::Md5, true));
+        let sha = Challenge::parse(r#"DIGEST Realm="r",NONCE="n",algorithm="sha-256",qop="auth""#).unwrap();
+        assert_eq!((sha.algorithm, sha.qop), (Algorithm::Sha256, true));
+        for other in
+            ["Basic realm=\"r\"", "Digest", "Digest realm=\"r\"", "Digest realm=\"r\", nonce=\"n\", algorithm=MD5-sess"]
+        {
+            assert!(Challenge::parse(other).is_err(), "{other}");
+        }
     }
 
     /// The same by RFC 2069; the value was computed with md5sum.

@@ -174,14 +174,18 @@ pub fn get(server: &str, path: &str) -> Result<Message> {
     get_with(server, path, "")
 }
 
-/// Gets a page as a user: answers the first challenge that comes, once.
+/// Gets a page as a user: answers the first challenge of Digest that comes, once.
 pub fn get_as(server: &str, path: &str, who: (&str, &str)) -> Result<Message> {
     let first = get(server, path)?;
     if first.status() != Some(401) {
         return Ok(first);
     }
-    let challenge = Challenge::parse(first.header("www-authenticate").context("401 without a challenge")?)?;
-    let answer = challenge.answer(Style::Qop, who, "GET", path, 1);
+    // Basic, and what else is not spoken here, is passed over.
+    let all = first.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("www-authenticate"));
+    let mut understood = all.filter_map(|(_, value)| Challenge::parse(value).ok());
+    let challenge = understood.next().context("401 without a challenge of Digest")?;
+    let style = if challenge.qop { Style::Qop } else { Style::Old };
+    let answer = challenge.answer(style, who, "GET", path, 1);
     get_with(server, path, &format!("Authorization: {answer}\r\n"))
 }
 
@@ -266,6 +270,29 @@ mod tests {
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let error = Http::connect(&format!("http://{address}")).unwrap_err();
         assert!(format!("{error:#}").starts_with(&format!("connecting to {address}: ")), "{error:#}");
+    }
+
+    #[test]
+    fn basic_is_passed_over_and_an_old_challenge_answered_as_such() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let served = thread::spawn(move || {
+            let challenges =
+                "WWW-Authenticate: Basic realm=\"r\"\r\nWWW-Authenticate: Digest realm=\"r\", nonce=\"n\"\r\n";
+            let mut asked = String::new();
+            for (status, more) in [("401 Unauthorized", challenges), ("200 OK", "")] {
+                let mut stream = BufReader::new(listener.accept().unwrap().0);
+                asked.clear();
+                while !asked.ends_with("\r\n\r\n") {
+                    stream.read_line(&mut asked).unwrap();
+                }
+                write!(stream.get_mut(), "HTTP/1.1 {status}\r\n{more}Content-Length: 0\r\n\r\n").unwrap();
+            }
+            asked
+        });
+        expect_status(get_as(&address, "/", ("u", "p")).unwrap(), 200).unwrap();
+        let signed = served.join().unwrap();
+        assert!(signed.contains("nonce=\"n\"") && !signed.contains("qop="), "{signed}");
     }
 
     #[test]
