@@ -44,6 +44,8 @@ pub const PREFIXES: [(&str, &str); 15] = [
     ("tas", "http://www.onvif.org/ver10/advancedsecurity/wsdl"),
 ];
 
+/// How long an answer may be, in bytes: the logs of a system are the longest.
+const LARGEST: usize = 4 * 1024 * 1024;
 /// How many new nonces one request is signed with, where a device says of each that it is too old.
 const NEW_NONCES: usize = 3;
 /// What may leave the device with another time.
@@ -95,7 +97,7 @@ impl Call {
             to: None,
             judged: true,
             namespaces: None,
-            limits: Limits::default(),
+            limits: Limits { size: LARGEST, ..Limits::default() },
         }
     }
 

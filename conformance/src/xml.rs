@@ -5,6 +5,9 @@
 
 use roxmltree::{Document, Node};
 
+/// How deep elements may stand in each other; no message of ONVIF comes near.
+const DEEPEST: usize = 200;
+
 /// An element.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Element {
@@ -31,6 +34,10 @@ impl Element {
         let text = std::str::from_utf8(bytes).map_err(|error| error.to_string())?;
         // A byte order mark is allowed before a document, and roxmltree does not want it.
         let document = Document::parse(text.trim_start_matches('\u{feff}')).map_err(|error| error.to_string())?;
+        // What goes through a tree goes as deep on the stack.
+        if document.descendants().any(|node| node.ancestors().nth(DEEPEST + 1).is_some()) {
+            return Err(format!("elements in each other deeper than {DEEPEST}"));
+        }
         Ok(Self::of(document.root_element()))
     }
 
@@ -183,6 +190,15 @@ mod tests {
             "<trt:Configuration token=\"a&amp;b\"><tt:Name>n&lt;</tt:Name><tt:R><tt:W>2</tt:W></tt:R></trt:Configuration>"
         );
         assert_eq!(c.at("R/H"), None);
+    }
+
+    /// As deep as a device likes would be deeper than the stack.
+    #[test]
+    fn a_document_may_be_only_so_deep() {
+        let nested = |depth: usize| [vec!["<a>"; depth], vec!["</a>"; depth]].concat().concat();
+        assert!(Element::parse(nested(DEEPEST).as_bytes()).is_ok());
+        let deeper = Element::parse(nested(100_000).as_bytes());
+        assert_eq!(deeper, Err("elements in each other deeper than 200".into()));
     }
 
     #[test]
