@@ -7,7 +7,7 @@
 //!         rules: what is said otherwise
 //! ```
 //!
-//! RTP in datagrams goes past it; for discovery see `discovery.rs`.
+//! RTP in datagrams goes through ports of its own, see `udp.rs`; for discovery see `discovery.rs`.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -20,11 +20,15 @@ use crate::{
     proxy::{Shared, change, lock, parse, written},
     rtp::Packets,
     rule::{Action, Rule},
+    udp::Ports,
 };
 
-/// What was asked on a connection or in a tunnel, by CSeq.
+/// What was asked on a connection or in a tunnel, by CSeq, and the ports that were taken for it.
 #[derive(Debug, Default)]
-pub(crate) struct Requests(Mutex<BTreeMap<String, Message>>);
+pub(crate) struct Requests {
+    sent: Mutex<BTreeMap<String, Message>>,
+    ports: Mutex<BTreeMap<String, Ports>>,
+}
 
 /// What comes in an RTSP connection, either way.
 enum Item {
@@ -56,7 +60,7 @@ fn follow_requests(
     up: &Mutex<TcpStream>,
     mut client: &TcpStream,
     requests: &Requests,
-    shared: &Shared,
+    shared: &Arc<Shared>,
 ) -> Result<()> {
     while let Some(item) = read(&mut from)? {
         let bytes = match item {
@@ -67,7 +71,12 @@ fn follow_requests(
                     client.write_all(&written(&done(&request)))?;
                     continue;
                 }
+                let mut request = request;
                 requests.remember(&request);
+                let (device, judge) = (lock(up).local_addr()?, client.peer_addr()?);
+                if let Some(ports) = Ports::open(&mut request, device, judge, shared)? {
+                    lock(&requests.ports).insert(request.header("cseq").unwrap_or_default().to_owned(), ports);
+                }
                 as_it_came(&request)
             }
         };
@@ -115,11 +124,11 @@ pub(crate) fn tunnel(
 impl Requests {
     fn remember(&self, request: &Message) {
         let number = request.header("cseq").unwrap_or_default().to_owned();
-        lock(&self.0).insert(number, request.clone());
+        lock(&self.sent).insert(number, request.clone());
     }
 
     fn get(&self, number: &str) -> Option<Message> {
-        lock(&self.0).get(number).cloned()
+        lock(&self.sent).get(number).cloned()
     }
 
     /// Reads all that was sent up a tunnel. Each message is padded by itself, so it is read by groups of four.
@@ -169,9 +178,11 @@ impl Down<'_> {
         if answer.content_type() == "application/sdp" {
             self.shared.kinds.learn(&String::from_utf8_lossy(&answer.body));
         }
-        let Some(request) = self.requests.get(answer.header("cseq").unwrap_or_default()) else {
-            return Ok(Some(answer));
-        };
+        let number = answer.header("cseq").unwrap_or_default().to_owned();
+        let Some(request) = self.requests.get(&number) else { return Ok(Some(answer)) };
+        if let Some(ports) = lock(&self.requests.ports).get(&number) {
+            ports.relocate(&mut answer);
+        }
         let refused = answer.status() != Some(200);
         if answer.status() == Some(401) {
             let admits = matching(self.shared, &request).any(|rule| matches!(rule.action, Action::Admit));

@@ -1,6 +1,6 @@
 //! What a fault is: a few rules that change what the device says, and what the judge has to say of that.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
@@ -15,7 +15,13 @@ pub(crate) struct Fault {
     pub rules: Vec<Rule>,
     /// Which cases are run.
     pub run: Vec<String>,
+    /// The profiles to judge by; without, those that the device claims.
+    #[serde(default)]
+    pub profiles: BTreeSet<String>,
+    /// Why it is no fault: then all cases that are run must pass.
+    pub harmless: Option<String>,
     /// The cases that must fail, and a part of what they must say.
+    #[serde(default)]
     pub fails: BTreeMap<String, String>,
     /// The cases that fail, too, since they need what is broken.
     #[serde(default)]
@@ -142,8 +148,14 @@ pub(crate) enum Action {
     PayloadType(u8),
     /// No packet is the last of its frame.
     NoMarker,
+    /// A header extension of this type with nothing in it, where there is none.
+    Extension(u16),
     /// The time stands still.
     StopTime,
+    /// The RTP time passes so many times as fast, in packets or in reports; in both, as one clock.
+    RtpPace(f64),
+    /// The NTP time of reports passes so many times as fast.
+    NtpPace(f64),
     /// The version of RTP.
     Version(u8),
     /// No key frame for so many seconds, counted from the first packet.
