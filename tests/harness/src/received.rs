@@ -19,22 +19,26 @@ pub struct Received {
     pub media: Media,
     /// Its packets, in order of arrival.
     pub packets: Vec<Packet>,
+    /// When each of them came, counted from the start.
+    pub arrivals: Vec<Duration>,
     /// Its sender reports, with the time of arrival counted from the start.
     pub reports: Vec<(Duration, SenderReport)>,
     /// Whether a BYE came.
     pub bye: bool,
-    /// From the start to the first packet.
-    pub first_packet: Option<Duration>,
+    /// The start: when it was first listened for.
+    pub since: Option<Instant>,
 }
 
 impl Received {
     /// Nothing so far.
     pub fn new(media: Media) -> Self {
-        Self { media, packets: Vec::new(), reports: Vec::new(), bye: false, first_packet: None }
+        let (packets, arrivals, reports) = (Vec::new(), Vec::new(), Vec::new());
+        Self { media, packets, arrivals, reports, bye: false, since: None }
     }
 
     /// Takes a packet from the wire; one that is malformed or of another payload type is an error (RT-1).
-    fn take(&mut self, control: bool, data: &[u8], at: Duration) -> Result<()> {
+    fn take(&mut self, control: bool, data: &[u8]) -> Result<()> {
+        let at = self.since.map(|since| since.elapsed()).unwrap_or_default();
         if control {
             for part in rtp::parse_control(data)? {
                 match part {
@@ -48,8 +52,8 @@ impl Received {
         let packet = Packet::parse(data)?;
         let expected = self.media.payload_type;
         ensure!(packet.payload_type == expected, "payload type {}, {expected} announced", packet.payload_type);
-        self.first_packet.get_or_insert(at);
         self.packets.push(packet);
+        self.arrivals.push(at);
         Ok(())
     }
 
@@ -103,11 +107,14 @@ pub fn record(client: &mut Client, tracks: &[SetUp], duration: Duration) -> Resu
 /// Like [`record`], continuing what was received before.
 pub fn record_into(client: &mut Client, tracks: &[SetUp], received: &mut [Received], duration: Duration) -> Result<()> {
     let start = Instant::now();
+    for medium in &mut *received {
+        medium.since.get_or_insert(start);
+    }
     if tracks.iter().all(|track| track.ports.is_none()) {
         while let Some(frame) = client.frame(start + duration)? {
             let index = tracks.iter().position(|track| track.channel == frame.channel & !1);
             let index = index.with_context(|| format!("a frame on channel {} that was not set up", frame.channel))?;
-            received[index].take(frame.channel & 1 == 1, &frame.data, start.elapsed())?;
+            received[index].take(frame.channel & 1 == 1, &frame.data)?;
         }
         return Ok(());
     }
@@ -121,11 +128,11 @@ pub fn record_into(client: &mut Client, tracks: &[SetUp], received: &mut [Receiv
         for (track, received) in tracks.iter().zip(&mut *received) {
             let Some(pair) = &track.ports else { continue };
             while let Some(data) = datagram(&pair.rtp)? {
-                received.take(false, &data, start.elapsed())?;
+                received.take(false, &data)?;
                 idle = false;
             }
             while let Some(data) = datagram(&pair.rtcp)? {
-                received.take(true, &data, start.elapsed())?;
+                received.take(true, &data)?;
             }
         }
         if idle {

@@ -10,6 +10,7 @@ use belvedere_harness::{
 };
 
 use super::{
+    clock,
     stream::{PATIENCE, Stream},
     video::Setting,
     words::Codec,
@@ -65,8 +66,12 @@ pub(super) fn judge(t: &mut Test<'_>, stream: &Stream, expected: &[Expected]) ->
         received
             .check_sequence()
             .map_err(|error| t.failed("RTP packets in sequence, of one source", format!("{error:#}")))?;
+        clock::rtp(received).map_err(|seen| t.failed("RTP times that pass as fast as our clock", seen))?;
         t.step(&steps.reports, "a sender report comes, and it is about this stream");
         reports(t, received)?;
+        if received.reports.len() < stream.reports_wanted() {
+            t.note(format!("no second sender report of {name} came within {PATIENCE:?}: NTP time is not judged"));
+        }
         t.step(&steps.decode, &format!("{name} is decoded, and is what was configured"));
         match *expected {
             Expected::Video(setting) => video(t, received, &setting, expected.key_frame_due(), time)?,
@@ -94,7 +99,7 @@ fn reports(t: &Test<'_>, received: &Received) -> Outcome {
         let seen = format!("{ntp:.3} s by NTP, {rtp:.3} s by RTP");
         t.demand(ntp >= 0.0 && (ntp - rtp).abs() < 0.5, "reports whose NTP and RTP times agree", seen)?;
     }
-    Ok(())
+    clock::ntp(received).map_err(|seen| t.failed("NTP times that pass as fast as our clock", seen))
 }
 
 /// The complete units of a medium. A stream may begin in the midst of one.
@@ -165,6 +170,11 @@ pub(super) fn is_up_to_speed(stream: &Stream, expected: &[Expected]) -> bool {
         }
         Expected::Video(_) | Expected::Audio(..) => true,
     })
+}
+
+/// Whether the RTP time of every medium passes as fast as our clock; after a burst it may take its time to show that.
+pub(super) fn is_in_time(stream: &Stream) -> bool {
+    stream.received.iter().all(|medium| clock::rtp(medium).is_ok())
 }
 
 fn rate(t: &Test<'_>, units: &[Unit], setting: &Setting, time: Duration) -> Outcome {

@@ -249,7 +249,8 @@ pub(super) fn listen(stream: &mut Stream, expected: &[Expected]) -> anyhow::Resu
     let key = expected.iter().map(|medium| medium.key_frame_due()).max().unwrap_or_default();
     let begun = Instant::now();
     stream.receive(LISTEN, key)?;
-    while begun.elapsed() < PATIENCE && !judge::is_up_to_speed(stream, expected) {
+    let is_steady = |stream: &Stream| judge::is_up_to_speed(stream, expected) && judge::is_in_time(stream);
+    while begun.elapsed() < PATIENCE && !is_steady(stream) {
         stream.listen(SLICE)?;
     }
     Ok(())

@@ -6,7 +6,7 @@
 //! | [`door`] | the way to a media service, over IPv4 or IPv6 |
 //! | [`profile`], [`video`], [`audio`] | setting the device up, and putting it back |
 //! | [`stream`], [`sdp`] | a session from DESCRIBE to TEARDOWN |
-//! | [`judge`] | what came, judged and decoded |
+//! | [`judge`], [`clock`] | what came, judged and decoded |
 //! | [`matrix`] | service × codec × way × Internet protocol |
 //! | [`resolutions`], [`instances`], [`control`] | what is not in the matrix |
 
@@ -19,6 +19,7 @@ use crate::case::{
 };
 
 mod audio;
+mod clock;
 mod control;
 mod door;
 mod instances;

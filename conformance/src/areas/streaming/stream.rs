@@ -194,12 +194,18 @@ impl Stream {
         Ok(answer)
     }
 
-    /// Listens for this long, and on until every medium has a sender report, and pictures a key frame within `key`.
+    /// How many sender reports of each medium are waited for. One says that they come; a second says how fast NTP time passes,
+    /// but comes only after seconds, and NTP time passes alike on every way: it is waited for on one of them.
+    pub(super) fn reports_wanted(&self) -> usize {
+        if self.way == Way::Tcp && self.ip == Ip::V4 { 2 } else { 1 }
+    }
+
+    /// Listens for this long, and on until every medium has its sender reports, and pictures a key frame within `key`.
     pub(super) fn receive(&mut self, least: Duration, key: Duration) -> anyhow::Result<()> {
         let start = Instant::now();
         loop {
             self.listen(SLICE)?;
-            let reported = self.received.iter().all(|medium| !medium.reports.is_empty());
+            let reported = self.received.iter().all(|medium| medium.reports.len() >= self.reports_wanted());
             let time = self.time;
             let complete = self.begun.is_some() && time >= least && reported;
             let complete = complete && (time >= key || self.received.iter().all(judge::has_key_frame));
