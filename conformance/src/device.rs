@@ -106,6 +106,11 @@ impl Device {
             claimed = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
     }
+
+    /// Whether some case has it.
+    pub fn is_claimed(&self, token: &str) -> bool {
+        lock(&self.claimed).contains(token)
+    }
 }
 
 /// What a case has taken for itself; whoever drops it lets others have it, however that comes.

@@ -256,8 +256,8 @@ impl<'a> Test<'a> {
     }
 
     /// Waits until one of these configurations is free of other cases, and says which; it is held until the case is over or
-    /// [puts back](Self::put_back). Who needs a video encoder and an audio encoder claims them in this order, so that no two
-    /// cases wait for each other.
+    /// [puts back](Self::put_back). Who needs a codec, a search for a profile, a video encoder and an audio encoder claims them in
+    /// this order, so that no two cases wait for each other.
     ///
     /// # Errors
     /// There are none.
@@ -274,6 +274,13 @@ impl<'a> Test<'a> {
         let token = claimed.token().to_owned();
         self.claimed.push(claimed);
         Ok(token)
+    }
+
+    /// Lets others have this before the case is over, if it was claimed.
+    pub fn release(&mut self, token: &str) {
+        if let Some(at) = self.claimed.iter().position(|held| held == token) {
+            self.device.release(&self.claimed.swap_remove(at));
+        }
     }
 
     /// Puts back what has been changed so far, and lets others have what was claimed.

@@ -35,6 +35,8 @@ mod use_counts;
 mod video_encoder;
 mod video_source;
 
+pub(super) use profiles::take_out;
+
 /// The cases that are written.
 pub(super) fn cases() -> Vec<Case> {
     [

@@ -154,8 +154,15 @@ fn deleted(t: &mut Test<'_>, token: &str) -> Outcome {
 fn emptied(t: &mut Test<'_>, profile: Element) -> Outcome<Empty> {
     let token = profile.token().to_owned();
     t.note(format!("no profile can be made, so {token} is emptied for the time being"));
+    take_out(t, &profile)?;
+    Ok(Empty { profile, made: false })
+}
+
+/// Takes all configurations out of a profile, and puts them back when the case is over.
+pub(in crate::areas) fn take_out(t: &mut Test<'_>, profile: &Element) -> Outcome {
+    let token = profile.token().to_owned();
     for kind in KINDS {
-        let Some(configuration) = held(&profile, kind).map(str::to_owned) else { continue };
+        let Some(configuration) = held(profile, kind).map(str::to_owned) else { continue };
         kind::remove(t, kind, &token)?;
         let token = token.clone();
         t.afterwards_do(move |t| kind::add(t, kind, &token, &configuration));
@@ -165,7 +172,7 @@ fn emptied(t: &mut Test<'_>, profile: Element) -> Outcome<Empty> {
         let profile = one(t, &token)?;
         KINDS.iter().filter(|kind| held(&profile, kind).is_some()).try_for_each(|kind| kind::remove(t, kind, &token))
     });
-    Ok(Empty { profile, made: false })
+    Ok(())
 }
 
 /// The token of the configuration of a kind in a profile.

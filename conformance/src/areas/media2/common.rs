@@ -85,7 +85,7 @@ pub(super) fn configurations(profile: &Element) -> Vec<(&str, &str)> {
 }
 
 /// Has a profile's configurations set to what they are now when the case is over.
-pub(super) fn restore_profile(t: &mut Test<'_>, old: &Element) {
+pub(in crate::areas) fn restore_profile(t: &mut Test<'_>, old: &Element) {
     let old = old.clone();
     t.afterwards_do(move |t| {
         let now = profile(t, old.token(), &["All"])?;
@@ -95,6 +95,12 @@ pub(super) fn restore_profile(t: &mut Test<'_>, old: &Element) {
         remove(t, old.token(), "All", None)?;
         if configurations(&old).is_empty() { Ok(()) } else { add(t, old.token(), &configurations(&old)) }
     });
+}
+
+/// Takes all configurations out of a profile, and puts them back when the case is over.
+pub(in crate::areas) fn take_out(t: &mut Test<'_>, old: &Element) -> Outcome {
+    restore_profile(t, old);
+    if configurations(old).is_empty() { Ok(()) } else { remove(t, old.token(), "All", None) }
 }
 
 /// Creates a profile and says its token; it is deleted when the case is over, if it is still there.
@@ -167,8 +173,7 @@ pub(super) fn empty_profile(t: &mut Test<'_>) -> Outcome<(String, bool)> {
         (false, None) => {
             let all = profiles(t, &["All"])?;
             let first = t.some(all.first(), "a profile")?;
-            restore_profile(t, first);
-            remove(t, first.token(), "All", None)?;
+            take_out(t, first)?;
             return Ok((first.token().to_owned(), false));
         }
     }

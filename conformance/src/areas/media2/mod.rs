@@ -16,6 +16,8 @@ mod told;
 mod video_encoder;
 mod video_source;
 
+pub(super) use common::{restore_profile, take_out};
+
 /// The cases that are written.
 pub(super) fn cases() -> Vec<Case> {
     [

@@ -7,7 +7,7 @@ use std::{
 
 use super::words::{Ip, Service, Way};
 use crate::{
-    soap::{self, Call},
+    soap::{self, Call, Fault},
     test::Test,
     verdict::Outcome,
     xml::Element,
@@ -47,8 +47,17 @@ impl Door {
 
     /// Asks the service; the body leaves out the prefix: `{p}:GetProfiles` becomes `trt:GetProfiles` or `tr2:GetProfiles`.
     pub(super) fn ask(&self, t: &mut Test<'_>, body: impl Into<String>) -> Outcome<Element> {
+        t.ask_by(&self.call(body))
+    }
+
+    /// Like [`ask`](Self::ask), and leaves it to the caller whether a fault is good.
+    pub(super) fn attempt(&self, t: &mut Test<'_>, body: impl Into<String>) -> Outcome<Result<Element, Fault>> {
+        t.attempt_by(&self.call(body))
+    }
+
+    fn call(&self, body: impl Into<String>) -> Call {
         let body = body.into().replace("{p}", self.service.prefix());
-        t.ask_by(&Call::new(body).to(&self.address))
+        Call::new(body).to(&self.address)
     }
 
     /// What an encoder of a kind (`Video`, `Audio`) can do in a profile.

@@ -7,7 +7,7 @@ use belvedere_harness::tunnel::Shape;
 use super::{
     door::Door,
     judge::{self, Expected},
-    matrix,
+    matrix, own,
     profile::{self, Kind},
     stream::Stream,
     video::{self, Encoder, Wish},
@@ -81,7 +81,8 @@ fn encoders_of(t: &mut Test<'_>, door: &Door, source: &str, total: usize) -> Out
         }
     }
     while found.len() < total {
-        let profile = profile::make(t, door)?;
+        let keep: Vec<String> = found.iter().map(|(_, profile)| profile.clone()).collect();
+        let profile = own::make(t, door, &keep)?;
         profile::add(t, door, &profile, Kind::VideoSource.name(), source)?;
         let compatible = profile::compatible(t, door, &profile, Kind::VideoEncoder)?;
         let unused = compatible.into_iter().find(|token| found.iter().all(|(known, _)| known != token));
@@ -207,7 +208,8 @@ fn make(
     used: &[String],
     chosen: &[Codec],
 ) -> Outcome<(String, Codec, Planned)> {
-    let profile = profile::make(t, door)?;
+    let profile = own::create(t, door)?;
+    let profile = t.some(profile, "room for another profile")?;
     let sources = profile::compatible(t, door, &profile, Kind::VideoSource)?;
     t.demand(sources.iter().any(|own| own == source), format!("{source} among the sources"), sources.join(", "))?;
     profile::add(t, door, &profile, Kind::VideoSource.name(), source)?;

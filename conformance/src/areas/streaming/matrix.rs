@@ -8,6 +8,7 @@ use super::{
     audio,
     door::Door,
     judge::{self, Expected},
+    own,
     profile::{self, Sound},
     stream::{PATIENCE, SLICE, Stream},
     video::{self, Encoder, Wish},
@@ -69,7 +70,12 @@ pub(super) fn pictures_through(
 pub(super) fn select(t: &mut Test<'_>, door: &Door, codec: Codec) -> Outcome<Encoder> {
     video::claim_codec(t, codec)?;
     let found = video::encoders(t, door, codec)?;
-    video::claim(t, found, codec)
+    if found.is_empty() && door.service == Service::Media2 {
+        return own::make_pictures(t, door, codec);
+    }
+    t.demand(!found.is_empty(), format!("a profile with video encoder that has {}", codec.media1()), "none")?;
+    profile::found(t);
+    video::claim(t, found)
 }
 
 /// A stream of sound from a profile that has pictures, too, if there is such a one.
@@ -82,8 +88,9 @@ pub(super) fn sound(t: &mut Test<'_>, service: Service, codec: Codec, way: Way, 
     let wanted = |sound: &Sound| service == Service::Media2 || sound.video.is_some();
     let found: Vec<Sound> = profile::sounds(t, &door, codec)?.into_iter().filter(wanted).collect();
     let sound = if found.is_empty() {
-        profile::make_sound(t, &door, codec, service == Service::Media1)?
+        own::make_sound(t, &door, codec, service == Service::Media1)?
     } else {
+        profile::found(t);
         claim_sound(t, found)?
     };
     t.step(&format!("{first}.{set}"), "the audio encoder is set");
@@ -129,7 +136,7 @@ pub(super) fn only_sound(t: &mut Test<'_>, service: Service, codec: Codec, way: 
     };
     let door = Door::open(t, service, ip)?;
     t.step(&numbers.select, "a profile of sound alone is made");
-    let sound = profile::make_sound(t, &door, codec, false)?;
+    let sound = own::make_sound(t, &door, codec, false)?;
     t.step(&numbers.set, "the audio encoder is set");
     let rate = audio::set(t, &door, &sound.encoder, &sound.options)?;
     t.step(&numbers.uri, "GetStreamUri gives an address");
@@ -178,12 +185,13 @@ fn with_pictures(t: &mut Test<'_>, door: &Door, codec: Codec) -> Outcome<(Sound,
         }
     }
     if found.is_empty() {
-        let sound = profile::make_sound(t, door, codec, true)?;
+        let sound = own::make_sound(t, door, codec, true)?;
         let (token, kind) = t.some(sound.video.clone(), "pictures in the profile")?;
         let options = video::options(t, door, &sound.profile, &token, kind)?;
         let options = t.some(options, "what can be set of them")?;
         return Ok((sound.clone(), Encoder { profile: sound.profile, token, options }));
     }
+    profile::found(t);
     let tokens: Vec<String> = found.iter().map(|(_, encoder)| encoder.token.clone()).collect();
     let claimed = t.claim(&tokens)?;
     let pair = found.into_iter().find(|(_, encoder)| encoder.token == claimed);

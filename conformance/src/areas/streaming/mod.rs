@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`words`] | what the cases differ in, and the numbers of their steps |
 //! | [`door`] | the way to a media service, over IPv4 or IPv6 |
-//! | [`profile`], [`video`], [`audio`] | setting the device up, and putting it back |
+//! | [`profile`], [`own`], [`video`], [`audio`] | setting the device up, and putting it back |
 //! | [`stream`], [`sdp`] | a session from DESCRIBE to TEARDOWN |
 //! | [`judge`], [`clock`] | what came, judged and decoded |
 //! | [`matrix`] | service × codec × way × Internet protocol |
@@ -25,6 +25,7 @@ mod door;
 mod instances;
 mod judge;
 mod matrix;
+mod own;
 mod profile;
 mod resolutions;
 mod sdp;

@@ -1,9 +1,8 @@
-//! Profiles: those that there are, and those that a case makes for itself.
+//! Profiles that there are, and what is put into one.
 
 use super::{
     audio,
     door::Door,
-    video,
     words::{Codec, Service},
 };
 use crate::{
@@ -13,7 +12,9 @@ use crate::{
 };
 
 /// The name of the profiles that cases make; other cases pass them over.
-const OWN_NAME: &str = "testprofileX";
+pub(super) const OWN_NAME: &str = "testprofileX";
+/// What a case claims while it looks for a profile.
+const SEARCH: &str = "the search for a profile";
 
 /// The kinds of configurations that make up a stream, in the order in which they are added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,8 +42,10 @@ impl Kind {
 pub(super) struct Profile {
     /// Its token.
     pub(super) token: String,
-    service: Service,
-    element: Element,
+    /// The service that told of it.
+    pub(super) service: Service,
+    /// All of it.
+    pub(super) element: Element,
 }
 
 impl Profile {
@@ -87,8 +90,25 @@ impl Profile {
     }
 }
 
-/// All profiles but those that cases make.
+/// Begins to look for a profile. One case does so at a time: where there is no room for a profile of its own, a case empties
+/// one for as long as it lasts, and what others saw of that would not hold.
+pub(super) fn search(t: &mut Test<'_>) -> Outcome {
+    t.claim(&[SEARCH.to_owned()]).map(drop)
+}
+
+/// Ends that, before an encoder is waited for, if all profiles are as they were found.
+pub(super) fn found(t: &mut Test<'_>) {
+    t.release(SEARCH);
+}
+
+/// All profiles but those that cases make. It begins a [search].
 pub(super) fn profiles(t: &mut Test<'_>, door: &Door) -> Outcome<Vec<Profile>> {
+    search(t)?;
+    listed(t, door)
+}
+
+/// The same without a search: it holds of the profiles whose encoder is claimed.
+pub(super) fn listed(t: &mut Test<'_>, door: &Door) -> Outcome<Vec<Profile>> {
     let service = door.service;
     let answer = match service {
         Service::Media1 => door.ask(t, "<trt:GetProfiles/>")?,
@@ -138,25 +158,6 @@ pub(super) fn sounds(t: &mut Test<'_>, door: &Door, codec: Codec) -> Outcome<Vec
     Ok(found)
 }
 
-/// Makes a profile with nothing in it; it is deleted when the case is over.
-pub(super) fn make(t: &mut Test<'_>, door: &Door) -> Outcome<String> {
-    let answer =
-        door.ask(t, format!("<{{p}}:CreateProfile><{{p}}:Name>{OWN_NAME}</{{p}}:Name></{{p}}:CreateProfile>"))?;
-    let token = match door.service {
-        Service::Media1 => answer.at("Profile").map(Element::token),
-        Service::Media2 => answer.text_at("Token"),
-    };
-    let token = t.some(token.filter(|token| !token.is_empty()), "the token of the new profile")?.to_owned();
-    let escaped = escape(&token);
-    t.afterwards(match door.service {
-        Service::Media1 => {
-            format!("<trt:DeleteProfile><trt:ProfileToken>{escaped}</trt:ProfileToken></trt:DeleteProfile>")
-        }
-        Service::Media2 => format!("<tr2:DeleteProfile><tr2:Token>{escaped}</tr2:Token></tr2:DeleteProfile>"),
-    });
-    Ok(token)
-}
-
 /// Adds a configuration to a profile.
 pub(super) fn add(t: &mut Test<'_>, door: &Door, profile: &str, kind: &str, token: &str) -> Outcome {
     door.ask(t, adding(door.service, profile, kind, token)).map(drop)
@@ -187,51 +188,4 @@ pub(super) fn compatible(t: &mut Test<'_>, door: &Door, profile: &str, kind: Kin
     let answer =
         door.ask(t, format!("<{{p}}:{request}><{{p}}:ProfileToken>{profile}</{{p}}:ProfileToken></{{p}}:{request}>"))?;
     Ok(answer.all("Configurations").map(|one| one.token().to_owned()).collect())
-}
-
-/// Makes a profile with a sound that has this codec, and with pictures if they are wanted. The encoders are claimed.
-pub(super) fn make_sound(t: &mut Test<'_>, door: &Door, codec: Codec, with_video: bool) -> Outcome<Sound> {
-    let profile = make(t, door)?;
-    let video = if with_video { add_video(t, door, &profile)? } else { None };
-    for source in compatible(t, door, &profile, Kind::AudioSource)? {
-        add(t, door, &profile, Kind::AudioSource.name(), &source)?;
-        let mut found = Vec::new();
-        for encoder in compatible(t, door, &profile, Kind::AudioEncoder)? {
-            if let Some(options) = audio::options(t, door, &profile, &encoder, codec)? {
-                found.push((encoder, options));
-            }
-        }
-        let tokens: Vec<String> = found.iter().map(|(token, _)| token.clone()).collect();
-        if tokens.is_empty() {
-            continue;
-        }
-        let encoder = t.claim(&tokens)?;
-        add(t, door, &profile, Kind::AudioEncoder.name(), &encoder)?;
-        let options = found.into_iter().find(|(token, _)| *token == encoder).map(|(_, options)| options);
-        let options = t.some(options, "the options of the encoder that was claimed")?;
-        return Ok(Sound { profile, encoder, options, video });
-    }
-    Err(t.failed(format!("an audio encoder that has {}", codec.media1()), "none"))
-}
-
-/// Adds the first pictures that go with a profile, H.264 and H.265 before JPEG, and claims their encoder.
-fn add_video(t: &mut Test<'_>, door: &Door, profile: &str) -> Outcome<Option<(String, Codec)>> {
-    for source in compatible(t, door, profile, Kind::VideoSource)? {
-        add(t, door, profile, Kind::VideoSource.name(), &source)?;
-        let encoders = compatible(t, door, profile, Kind::VideoEncoder)?;
-        for codec in [Codec::H264, Codec::H265, Codec::Jpeg] {
-            let mut able = Vec::new();
-            for encoder in &encoders {
-                if video::options(t, door, profile, encoder, codec)?.is_some() {
-                    able.push(encoder.clone());
-                }
-            }
-            if !able.is_empty() {
-                let encoder = t.claim(&able)?;
-                add(t, door, profile, Kind::VideoEncoder.name(), &encoder)?;
-                return Ok(Some((encoder, codec)));
-            }
-        }
-    }
-    Err(t.failed("a video encoder that goes with the profile", "none"))
 }

@@ -5,8 +5,8 @@ use belvedere_harness::tunnel::Shape;
 use super::{
     door::Door,
     judge::Expected,
-    matrix,
-    profile::{self, Kind},
+    matrix, own,
+    profile::{self, Kind, Profile},
     video::{self, Encoder, Wish},
     words::{Codec, Ip, Service, Steps, Way},
 };
@@ -58,7 +58,6 @@ fn over(
     }
     for token in encoders(&able) {
         video::claim_codec(t, codec)?;
-        t.claim(std::slice::from_ref(&token))?;
         let encoder = encoder(t, &door, &token, codec)?;
         let encoder = t.some(encoder, "a profile with the encoder")?;
         video::remember(t, &door, &encoder)?;
@@ -74,31 +73,40 @@ fn over(
     Ok(())
 }
 
-/// An encoder in a profile, which is made if there is none; `None` if it does not have the codec.
+/// Claims an encoder that is in a profile, which is made if there is none; `None` if it does not have the codec.
 fn encoder(t: &mut Test<'_>, door: &Door, token: &str, codec: Codec) -> Outcome<Option<Encoder>> {
     t.step("5", &format!("there is a profile with {token}"));
-    let profiles = profile::pictures(t, door)?;
-    let with_it: Vec<&String> = profiles.iter().filter(|(_, used)| used == token).map(|(profile, _)| profile).collect();
-    for profile in &with_it {
-        if let Some(options) = video::options(t, door, profile, token, codec)? {
-            return Ok(Some(Encoder { profile: (*profile).clone(), token: token.to_owned(), options }));
-        }
+    // At first: while another case has set it to H.265, Media1 does not list the profiles with it.
+    t.claim(&[token.to_owned()])?;
+    let with_it =
+        |own: &Profile| own.get(Kind::VideoSource).is_some() && own.token_of(Kind::VideoEncoder) == Some(token);
+    let mut profiles: Vec<String> =
+        profile::listed(t, door)?.into_iter().filter(with_it).map(|profile| profile.token).collect();
+    if profiles.is_empty() {
+        // The search for a profile is claimed before any encoder.
+        t.release(token);
+        let profile = own::make(t, door, &[])?;
+        t.claim(&[token.to_owned()])?;
+        profiles.extend(added(t, door, &profile, token)?.then_some(profile));
     }
-    if with_it.is_empty() { made(t, door, token, codec) } else { Ok(None) }
-}
-
-/// Makes a profile for an encoder that no profile has; `None` if it does not go with any source or lacks the codec.
-fn made(t: &mut Test<'_>, door: &Door, token: &str, codec: Codec) -> Outcome<Option<Encoder>> {
-    let profile = profile::make(t, door)?;
-    for source in profile::compatible(t, door, &profile, Kind::VideoSource)? {
-        profile::add(t, door, &profile, Kind::VideoSource.name(), &source)?;
-        if profile::compatible(t, door, &profile, Kind::VideoEncoder)?.iter().any(|own| own == token) {
-            profile::add(t, door, &profile, Kind::VideoEncoder.name(), token)?;
-            let options = video::options(t, door, &profile, token, codec)?;
-            return Ok(options.map(|options| Encoder { profile, token: token.to_owned(), options }));
+    for profile in profiles {
+        if let Some(options) = video::options(t, door, &profile, token, codec)? {
+            return Ok(Some(Encoder { profile, token: token.to_owned(), options }));
         }
     }
     Ok(None)
+}
+
+/// Adds an encoder to an empty profile, with the first source that it goes with; `false` if there is none.
+fn added(t: &mut Test<'_>, door: &Door, profile: &str, token: &str) -> Outcome<bool> {
+    for source in profile::compatible(t, door, profile, Kind::VideoSource)? {
+        profile::add(t, door, profile, Kind::VideoSource.name(), &source)?;
+        if profile::compatible(t, door, profile, Kind::VideoEncoder)?.iter().any(|own| own == token) {
+            profile::add(t, door, profile, Kind::VideoEncoder.name(), token)?;
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Sets one size, reads it back, and plays.
