@@ -20,15 +20,19 @@ pub(super) struct Sdp {
 
 impl Sdp {
     /// Reads the answer to a DESCRIBE of this address.
-    pub(super) fn read(t: &Test<'_>, answer: &Response, url: &str) -> Outcome<Self> {
+    pub(super) fn read(t: &mut Test<'_>, answer: &Response, url: &str) -> Outcome<Self> {
         let kind = answer.header("Content-Type").unwrap_or_default();
         let holds = kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/sdp"));
         t.demand(holds, "Content-Type: application/sdp", kind)?;
         let base =
             answer.header("Content-Base").or_else(|| answer.header("Content-Location")).unwrap_or(url).to_owned();
-        let media = rtsp::parse_sdp(&answer.body, &base)
-            .map_err(|error| t.failed("a session description", format!("{error:#}: {}", answer.body)))?;
-        Ok(Self { text: answer.body.clone(), base, media })
+        let text = with_line_ends(&answer.body);
+        if text != answer.body {
+            t.note("lines of the session description end with LF alone, not with CRLF");
+        }
+        let media = rtsp::parse_sdp(&text, &base)
+            .map_err(|error| t.failed("a session description", format!("{error:#}: {text}")))?;
+        Ok(Self { text, base, media })
     }
 
     /// How many media sections it has.
@@ -82,5 +86,30 @@ impl Sdp {
             t.demand(holds, format!("{kind} and an {} address in {}", ip.name(), &line[..2]), line)?;
         }
         Ok(())
+    }
+}
+
+/// The same with every line ended by CRLF. A line feed alone is to be read, too (RFC 4566, section 5).
+fn with_line_ends(text: &str) -> String {
+    text.replace("\r\n", "\n").replace('\n', "\r\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{device::Device, feature::Features};
+
+    #[test]
+    fn lines_may_end_with_a_line_feed_alone() {
+        let text = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=cam\r\nt=0 0\r\na=control:rtsp://h/cam/all\r\nm=audio 0 RTP/AVP 0\r\n\
+                    a=control:a\r\na=sendonly\r\nm=audio 0 RTP/AVP 0\r\na=control:b\r\n";
+        let (device, features) = (Device::new(String::new(), String::new(), String::new()), Features::default());
+        for body in [text.to_owned(), text.replace('\r', "")] {
+            let mut t = Test::new(&device, &features);
+            let headers = vec![("Content-Type".into(), "application/sdp".into())];
+            let sdp = Sdp::read(&mut t, &Response { status: 200, headers, body }, "rtsp://h/cam").unwrap();
+            assert_eq!((sdp.sections(), sdp.aggregate().as_str()), (2, "rtsp://h/cam/all"));
+            assert_eq!(sdp.section(&t, Codec::G711).unwrap().control, "rtsp://h/cam/b");
+        }
     }
 }

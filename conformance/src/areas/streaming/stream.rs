@@ -247,7 +247,9 @@ impl Drop for Stream {
     fn drop(&mut self) {
         if self.client.session.is_some() {
             let url = self.aggregate.clone();
-            let _ = self.client.send("TEARDOWN", &url, &[]);
+            // The client signs by Digest itself. Nobody waits for the answer: the case has failed by something else.
+            let signed: Vec<_> = self.basic.as_deref().map(|value| ("Authorization", value)).into_iter().collect();
+            let _ = self.client.send("TEARDOWN", &url, &signed);
         }
     }
 }
@@ -258,4 +260,40 @@ fn ports(client: &Client) -> anyhow::Result<UdpPair> {
     // The kernel may give less; then more may be lost on a busy machine, and nothing else.
     let _ = SockRef::from(&pair.rtp).set_recv_buffer_size(DATAGRAMS);
     Ok(pair)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{io::Read, net::TcpListener};
+
+    use super::*;
+    use crate::{device::Device, feature::Features};
+
+    /// What a device hears that has a session of a case which fails, and wants to know who asks.
+    fn heard(challenge: &str) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let device = Device::new(String::new(), "user".into(), "password".into());
+        let features = Features::default();
+        let mut t = Test::new(&device, &features);
+        let uri = format!("rtsp://{}/cam", listener.local_addr().unwrap());
+        let steps = Steps::told(6, Way::Tcp);
+        let mut stream = Stream::connect(&mut t, &uri, Way::Tcp, Ip::V4, steps, Shape::default()).unwrap();
+        let (mut connection, _) = listener.accept().unwrap();
+        let headers = vec![("WWW-Authenticate".to_owned(), challenge.to_owned())];
+        stream.sign(&t, &Response { status: 401, headers, body: String::new() }).unwrap();
+        stream.client.session = Some("7".into());
+        drop(stream);
+        let mut text = String::new();
+        connection.read_to_string(&mut text).unwrap();
+        text
+    }
+
+    #[test]
+    fn a_session_that_is_left_is_ended_by_who_made_it() {
+        let digest = heard("Digest realm=\"cam\", nonce=\"1\"");
+        assert!(digest.starts_with("TEARDOWN rtsp://") && digest.contains("\r\nAuthorization: Digest "), "{digest}");
+        let basic = heard("Basic realm=\"cam\"");
+        assert!(basic.contains("\r\nSession: 7\r\n"), "{basic}");
+        assert!(basic.contains("\r\nAuthorization: Basic dXNlcjpwYXNzd29yZA==\r\n"), "{basic}");
+    }
 }
