@@ -278,9 +278,7 @@ impl<'a> Test<'a> {
 
     /// Lets others have this before the case is over, if it was claimed.
     pub fn release(&mut self, token: &str) {
-        if let Some(at) = self.claimed.iter().position(|held| held == token) {
-            self.device.release(&self.claimed.swap_remove(at));
-        }
+        self.claimed.retain(|claim| claim.token() != token);
     }
 
     /// Puts back what has been changed so far, and lets others have what was claimed.

@@ -204,7 +204,8 @@ mod tests {
     fn a_report_is_of_the_clock_of_its_packets() {
         let report =
             |time: u8| [&[0x80, 200, 0, 6, 1, 2, 3, 4, 0, 0, 0, time, 0, 0, 0, 0, 0, 0, 0, time][..], &[0; 8]].concat();
-        let rule = |on: &str, action| Rule { on: on.into(), asked: None, after: None, refused: None, action };
+        let rule =
+            |on: &str, action| Rule { on: on.into(), asked: None, lacks: None, after: None, refused: None, action };
         let rules = [
             rule("RTP video", Action::RtpPace(2.0)),
             rule("RTCP video", Action::RtpPace(2.0)),
