@@ -111,18 +111,25 @@ impl Listener {
                 old = Some(std::mem::replace(&mut place.waker, waker.clone()));
             }
         }
-        kept.wakes = Some(waker.clone());
+        let known = kept.wakes.replace(waker.clone());
         drop(places);
         // The last waker of a task takes the task along, and with it perhaps another listener.
-        drop(old);
+        drop((old, known));
     }
 }
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        let place = self.place.take().and_then(|place| self.bell.lock().try_remove(place.index));
+        let Some(kept) = self.place.take() else { return };
+        let mut places = self.bell.lock();
+        let place = places.try_remove(kept.index);
+        if places.len() < places.capacity() / 4 {
+            // Ringing goes through the places that were left, too.
+            places.shrink_to_fit();
+        }
+        drop(places);
         // With the places unlocked, as above.
-        drop(place);
+        drop((place, kept));
     }
 }
 
@@ -193,7 +200,12 @@ mod tests {
             let mut listeners = [bell.listen(), bell.listen()];
             assert!(listeners.iter_mut().all(|one| one.poll_rung(&mut Context::from_waker(&waker)).is_pending()));
         }
-        assert!(bell.lock().is_empty() && bell.lock().capacity() < 10);
+        let mut crowd: Vec<_> = (0..1000).map(|_| bell.listen()).collect();
+        for one in &mut crowd {
+            assert!(one.poll_rung(&mut Context::from_waker(&waker)).is_pending());
+        }
+        drop(crowd);
+        assert!(bell.lock().is_empty() && bell.lock().capacity() < 10, "ringing would go through what they left");
         bell.ring();
         assert_eq!(count(&woken), 0);
         assert_eq!(Arc::strong_count(&woken), 2, "no waker is left");

@@ -339,6 +339,7 @@ impl Interrupts {
         (!closing && self.shutdown.has_changed().unwrap_or(true)).then_some(Woken::Shutdown)
     }
 
+    /// Takes the time first: when the timer has run down, the clock says that it is time, or nothing would look at it again.
     fn next_tick(&mut self, now: MonoTime) {
         let distance = now.to_next_second();
         self.next_tick = now + distance;

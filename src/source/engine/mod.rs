@@ -135,7 +135,7 @@ impl EngineFeed {
 
     /// Keeps an engine running and pulls its tracks while they are leased. Runs until it is dropped, which ends the engine.
     pub async fn run(self) {
-        // A task for each, so that a picture wakes one of them. Their end is that of this set.
+        // A task for each, so that a picture wakes one of them. They are told to end when this set goes.
         let pulls: JoinSet<()> = self.pulls(&self.runs.subscribe()).into_iter().map(TrackPull::run).collect();
         tokio::select! {
             () = self.supervise(&self.runs) => {}

@@ -80,7 +80,7 @@ impl TrackPull {
             let run = self.current_run().await;
             if !run.tracks.contains(&self.name) {
                 self.track.set_source_state(SourceState::Absent);
-                let _ = self.runs.changed().await;
+                self.another_run().await;
                 continue;
             }
             let began = self.clock.mono();
@@ -130,9 +130,16 @@ impl TrackPull {
             if let Some(run) = self.runs.borrow_and_update().clone() {
                 return run;
             }
-            if tokio::time::timeout(Duration::from_secs(1), self.runs.changed()).await.is_err() {
+            if tokio::time::timeout(Duration::from_secs(1), self.another_run()).await.is_err() {
                 self.lost("the media engine does not run");
             }
+        }
+    }
+
+    /// Waits until the engine is another one or gone. Waits for ever where nobody starts one any more.
+    async fn another_run(&mut self) {
+        if self.runs.changed().await.is_err() {
+            std::future::pending::<()>().await;
         }
     }
 
