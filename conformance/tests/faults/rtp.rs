@@ -186,7 +186,15 @@ mod tests {
     }
 
     fn changed(action: Action, packets: &[Vec<u8>]) -> Vec<Option<Vec<u8>>> {
-        let rules = [Rule { on: "RTP video".into(), asked: None, lacks: None, after: None, refused: None, action }];
+        let rules = [Rule {
+            on: "RTP video".into(),
+            asked: None,
+            lacks: None,
+            after: None,
+            until: None,
+            refused: None,
+            action,
+        }];
         let (mut all, kinds) = (Packets::default(), Kinds::default());
         kinds.learn("v=0\r\nm=audio 0 RTP/AVP 97\r\nm=video 0 RTP/AVP 96\r\n");
         packets.iter().map(|packet| all.changed(0, packet.clone(), &rules, &kinds)).collect()
@@ -204,8 +212,15 @@ mod tests {
     fn a_report_is_of_the_clock_of_its_packets() {
         let report =
             |time: u8| [&[0x80, 200, 0, 6, 1, 2, 3, 4, 0, 0, 0, time, 0, 0, 0, 0, 0, 0, 0, time][..], &[0; 8]].concat();
-        let rule =
-            |on: &str, action| Rule { on: on.into(), asked: None, lacks: None, after: None, refused: None, action };
+        let rule = |on: &str, action| Rule {
+            on: on.into(),
+            asked: None,
+            lacks: None,
+            after: None,
+            until: None,
+            refused: None,
+            action,
+        };
         let rules = [
             rule("RTP video", Action::RtpPace(2.0)),
             rule("RTCP video", Action::RtpPace(2.0)),

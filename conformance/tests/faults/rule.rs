@@ -15,6 +15,9 @@ pub(crate) struct Fault {
     pub rules: Vec<Rule>,
     /// Which cases are run.
     pub run: Vec<String>,
+    /// Whether judge and device are on networks of their own, though no case listens to WS-Discovery.
+    #[serde(default)]
+    pub apart: bool,
     /// The profiles to judge by; without, those that the device claims.
     #[serde(default)]
     pub profiles: BTreeSet<String>,
@@ -39,10 +42,11 @@ pub(crate) struct Consequence {
 }
 
 impl Fault {
-    /// Whether its cases listen to WS-Discovery, those that restart the device or set its interfaces among them.
+    /// Whether it needs networks: its cases listen to WS-Discovery, those that restart the device or set its interfaces among
+    /// them, or it says so.
     pub(crate) fn is_of_discovery(&self) -> bool {
         let listens = |pattern: &String| LISTENING.iter().any(|start| pattern.starts_with(start));
-        self.run.iter().any(listens)
+        self.apart || self.run.iter().any(listens)
     }
 
     /// All cases that fail of those that are not named for a reason.
@@ -93,6 +97,8 @@ pub(crate) struct Rule {
     pub lacks: Option<String>,
     /// Only as soon as this operation or method was answered.
     pub after: Option<String>,
+    /// Only until this operation or method was answered.
+    pub until: Option<String>,
     /// Only where the device refuses (`true`) or does not (`false`).
     pub refused: Option<bool>,
     /// What is done.
@@ -171,7 +177,8 @@ impl Rule {
         (self.on == name || self.on == bare)
             && self.asked.as_ref().is_none_or(|text| request.contains(text))
             && self.lacks.as_ref().is_none_or(|text| !request.contains(text))
-            && self.after.as_ref().is_none_or(|before| seen(before))
+            && self.after.as_ref().is_none_or(|first| seen(first))
+            && self.until.as_ref().is_none_or(|last| !seen(last))
             && self.refused.is_none_or(|wanted| wanted == refused)
     }
 

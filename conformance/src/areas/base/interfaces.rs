@@ -1,9 +1,10 @@
 //! Network interfaces: their addresses, by hand, by DHCP and by routers (ONVIF Base Device Test Specification, sections 5
 //! and 7.2, annexes A.8 and A.12 to A.15).
 //!
-//! A device that takes another address can be lost. So an address is only changed where the device is on the network next to
-//! us, by one that nobody has; DHCP is only switched on where it was on before, since nothing tells whether there is a server;
-//! and the addresses by which we reach the device are left alone where that is not what the case is about.
+//! A device that takes another address, or loses its gateway, can be lost. So an address is only changed where the device is on
+//! the network next to us, by one that nobody has; DHCP is only switched off there, too, since the gateway may be from DHCP;
+//! it is only switched on where it was on before, since nothing tells whether there is a server; and the addresses by which we
+//! reach the device are left alone where that is not what the case is about.
 
 use std::{
     fs,
@@ -12,7 +13,10 @@ use std::{
     time::Duration,
 };
 
-use super::network::{BAD_V4, BAD_V6, GOOD_V4, GOOD_V6, is_same};
+use super::{
+    network::{BAD_V4, BAD_V6, GOOD_V4, GOOD_V6, is_same},
+    unchanged::unchanged,
+};
 use crate::{
     case::{
         Case,
@@ -26,7 +30,7 @@ use crate::{
     },
     feature::Feature,
     soap::{Call, split},
-    test::Test,
+    test::{CLEAN_UP, Test},
     verdict::{Outcome, Stop},
     xml::Element,
 };
@@ -87,6 +91,10 @@ pub(super) fn as_it_is_or_without_dhcp(
     };
     let before = current(t)?;
     if !has_dhcp(&before, family) {
+        return Err(Stop::Failed(failed));
+    }
+    if !is_beside(t)? {
+        t.note("DHCP is not switched off: the device is reached by its gateway, which it may have from there");
         return Err(Stop::Failed(failed));
     }
     t.note(format!("with DHCP: {failed}; now without"));
@@ -244,13 +252,18 @@ fn restore_afterwards(t: &mut Test<'_>, client: &Client, before: &Element, moved
             call.send(t.device).is_ok_and(|answer| answer.body().is_some())
         };
         let url = moved.filter(|url| answers_there(t, url)).unwrap_or(own);
-        let listener = client.listen(t)?;
-        answers_at(t, &url)?;
-        if apply(t, &url, &token, &content)? {
-            listener.hear(t, RETURN, is_hello)?;
-        }
-        answers(t)
+        put_back_at(t, &client, &url, (&token, &content))
     });
+}
+
+/// Sets an interface to what it was, and waits until the device is there again, if it restarts for that.
+fn put_back_at(t: &mut Test<'_>, client: &Client, url: &str, (token, content): (&str, &str)) -> Outcome {
+    let listener = client.listen(t)?;
+    answers_at(t, url)?;
+    if apply(t, url, token, content)? {
+        listener.hear(t, RETURN, is_hello)?;
+    }
+    answers(t)
 }
 
 /// What sets an interface to what it was.
@@ -286,17 +299,17 @@ fn bad_address(t: &mut Test<'_>, family: Family) -> Outcome {
     let call = Call::new(setting(&token, &content));
     t.afterwards_do(move |t| {
         let url = t.device.url().to_owned();
-        if named(t, "clean-up", &url, &token)? == interface {
-            Ok(())
-        } else {
-            apply(t, &url, &token, &restore).map(drop)
+        if named(t, CLEAN_UP, &url, &token)? == interface {
+            return Ok(());
         }
+        let client = Client::new(t)?;
+        put_back_at(t, &client, &url, (&token, &restore))
     });
     let code = format!("env:Sender/ter:InvalidArgVal/ter:Invalid{name}Address");
     t.refused(&call, &[&code])?;
     let after = interfaces(t, "7")?;
     t.step("8", "the interfaces are what they were");
-    t.same("the interfaces", &before, &after)
+    unchanged(t, "the interfaces", &before, &after)
 }
 
 fn zero_configuration(t: &mut Test<'_>) -> Outcome {

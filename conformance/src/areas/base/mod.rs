@@ -12,6 +12,7 @@ mod restart;
 mod security;
 mod servers;
 mod system;
+mod unchanged;
 mod users;
 
 /// The cases that are written.

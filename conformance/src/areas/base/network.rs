@@ -1,4 +1,7 @@
 //! Host name, name servers, time servers, gateways and protocols (ONVIF Base Device Test Specification, section 7.2).
+//!
+//! What a device refuses to set it may refuse to set back, too. So before it is asked only what it has changed is put back;
+//! once it has taken it all is, whatever it tells: it may be slow to act.
 
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
@@ -8,6 +11,7 @@ use std::{
 use super::{
     interfaces::{Family, as_it_is_or_without_dhcp, is_beside, with_dhcp},
     servers::{address_of, as_before, set_servers},
+    unchanged::unchanged,
 };
 use crate::{
     case::{
@@ -17,7 +21,7 @@ use crate::{
     },
     feature::Feature,
     soap::Call,
-    test::Test,
+    test::{CLEAN_UP, Test},
     verdict::Outcome,
     xml::{Element, escape},
 };
@@ -78,10 +82,7 @@ fn bad_hostname(t: &mut Test<'_>) -> Outcome {
     let bad = "Onvif_test1";
     let before = hostname(t, "3")?;
     t.step("5", "SetHostname with an underscore is refused");
-    t.afterwards_do(move |t| {
-        let now = hostname(t, "clean-up")?;
-        if now == before { Ok(()) } else { put_hostname_back(t, &before) }
-    });
+    put_hostname_back_if_changed(t, &before);
     let call = Call::new(format!("<tds:SetHostname><tds:Name>{bad}</tds:Name></tds:SetHostname>"));
     t.refused(&call, &["env:Sender/ter:InvalidArgVal/ter:InvalidHostname"])?;
     let after = hostname(t, "7")?;
@@ -92,12 +93,21 @@ fn bad_hostname(t: &mut Test<'_>) -> Outcome {
 fn good_hostname(t: &mut Test<'_>) -> Outcome {
     let before = hostname(t, "3")?;
     t.step("4", "SetHostname sets a name");
-    t.afterwards_do(move |t| put_hostname_back(t, &before));
+    put_hostname_back_if_changed(t, &before);
     t.ask(format!("<tds:SetHostname><tds:Name>{NAME}</tds:Name></tds:SetHostname>"))?;
+    t.afterwards_do(move |t| put_hostname_back(t, &before));
     let after = hostname(t, "6")?;
     t.step("7", "the name is the one that was set, and not from DHCP");
     t.same("FromDHCP", Some(false), after.bool_at("FromDHCP"))?;
     t.same("Name", NAME, after.text_or_empty("Name"))
+}
+
+fn put_hostname_back_if_changed(t: &mut Test<'_>, before: &Element) {
+    let before = before.clone();
+    t.afterwards_do(move |t| {
+        let now = hostname(t, CLEAN_UP)?;
+        if now == before { Ok(()) } else { put_hostname_back(t, &before) }
+    });
 }
 
 fn put_hostname_back(t: &mut Test<'_>, before: &Element) -> Outcome {
@@ -166,8 +176,9 @@ fn servers(t: &mut Test<'_>, step: &str, what: Servers) -> Outcome<Element> {
 fn search_domain(t: &mut Test<'_>) -> Outcome {
     let before = servers(t, "3", DNS)?;
     t.step("4", "SetDNS sets a search domain");
-    t.afterwards(DNS.restore(&before));
+    put_back_if_changed(t, DNS, &before);
     t.ask(DNS.set(false, "<tds:SearchDomain>domain.name</tds:SearchDomain>"))?;
+    t.afterwards(DNS.restore(&before));
     let after = servers(t, "6", DNS)?;
     t.step("7", "it is the one that was set");
     t.same("FromDHCP", Some(false), after.bool_at("FromDHCP"))?;
@@ -178,8 +189,9 @@ fn manual(t: &mut Test<'_>, what: Servers, family: Family) -> Outcome {
     let before = servers(t, "3", what)?;
     let address = family.good();
     t.step("4", &format!("Set{} sets {address}", what.name));
-    t.afterwards(what.restore(&before));
+    put_back_if_changed(t, what, &before);
     t.ask(what.set_manual(family, address))?;
+    t.afterwards(what.restore(&before));
     let after = servers(t, "6", what)?;
     t.step("7", "it is the one that was set, and not from DHCP");
     t.same("FromDHCP", Some(false), after.bool_at("FromDHCP"))?;
@@ -192,13 +204,14 @@ fn from_dhcp(t: &mut Test<'_>, what: Servers) -> Outcome {
     let dhcp = with_dhcp(t)?;
     let before = servers(t, "3", what)?;
     t.step("4", &format!("Set{} leaves it to DHCP", what.name));
-    t.afterwards(what.restore(&before));
+    put_back_if_changed(t, what, &before);
     if let Err(fault) = t.attempt(what.set(true, ""))? {
         if !dhcp {
             return t.skip(format!("the interface has no DHCP, which is not switched on here, and so: {fault}"));
         }
         return Err(t.failed("a response", fault.to_string()));
     }
+    t.afterwards(what.restore(&before));
     let after = servers(t, "6", what)?;
     t.step("7", "the device says so");
     t.same("FromDHCP", Some(true), after.bool_at("FromDHCP"))
@@ -217,13 +230,13 @@ fn bad_server(t: &mut Test<'_>, what: Servers, family: Family) -> Outcome {
     t.step("6", "the servers are what they were");
     let told: Vec<String> = after.children.iter().filter_map(address_of).collect();
     t.demand(!told.iter().any(|told| told.eq_ignore_ascii_case(address)), "another address", address)?;
-    t.same("the servers", &before, &after)
+    unchanged(t, "the servers", &[before], &[after])
 }
 
 fn put_back_if_changed(t: &mut Test<'_>, what: Servers, before: &Element) {
     let before = before.clone();
     t.afterwards_do(move |t| {
-        let now = servers(t, "clean-up", what)?;
+        let now = servers(t, CLEAN_UP, what)?;
         if now == before { Ok(()) } else { t.ask(what.restore(&before)).map(drop) }
     });
 }
@@ -286,16 +299,20 @@ fn bad_gateway(t: &mut Test<'_>, family: Family) -> Outcome {
     let before = gateways(t, "before")?;
     let address = family.bad();
     t.step("3", &format!("SetNetworkDefaultGateway with {address} is refused"));
-    let (kept, restore) = (before.clone(), set_gateways(&before));
-    t.afterwards_do(move |t| {
-        let now = gateways(t, "clean-up")?;
-        if now == kept { Ok(()) } else { t.ask(restore).map(drop) }
-    });
+    put_gateways_back_if_changed(t, &before);
     let call = Call::new(set_gateway(family, address));
     t.refused(&call, &["env:Sender/ter:InvalidArgVal/ter:InvalidGatewayAddress"])?;
     let after = gateways(t, "5")?;
     t.step("6", "the gateways are what they were");
-    t.same("the gateways", &before, &after)
+    unchanged(t, "the gateways", &[before], &[after])
+}
+
+fn put_gateways_back_if_changed(t: &mut Test<'_>, before: &Element) {
+    let before = before.clone();
+    t.afterwards_do(move |t| {
+        let now = gateways(t, CLEAN_UP)?;
+        if now == before { Ok(()) } else { t.ask(set_gateways(&before)).map(drop) }
+    });
 }
 
 fn gateway(t: &mut Test<'_>, family: Family) -> Outcome {
@@ -309,8 +326,9 @@ fn gateway_is_set(t: &mut Test<'_>, family: Family) -> Outcome {
     let before = gateways(t, "4")?;
     let address = family.good();
     t.step("6", &format!("SetNetworkDefaultGateway sets {address}"));
-    t.afterwards(set_gateways(&before));
+    put_gateways_back_if_changed(t, &before);
     t.ask(set_gateway(family, address))?;
+    t.afterwards(set_gateways(&before));
     let after = gateways(t, "8")?;
     t.step("9", "it is the one that was set");
     let told = ways(&after, family);
@@ -384,7 +402,7 @@ fn unsupported_protocol(t: &mut Test<'_>) -> Outcome {
     t.refused(&Call::new(set_protocol(name, true, PORT)), &[code])?;
     let after = listed(t, "8")?;
     t.step("9", "the protocols are what they were");
-    t.same("the protocols", &before, &after)
+    unchanged(t, "the protocols", &[before], &[after])
 }
 
 fn dynamic_dns(t: &mut Test<'_>, step: &str) -> Outcome<Element> {
