@@ -2,6 +2,8 @@
 //! endpoint or by the address of its device service.
 
 use std::{
+    cell::RefCell,
+    collections::VecDeque,
     net::{SocketAddr, ToSocketAddrs, UdpSocket},
     time::{Duration, Instant},
 };
@@ -27,6 +29,9 @@ const AGAIN: Duration = Duration::from_millis(700);
 /// Longest that an announcement may wait (`APP_MAX_DELAY` of WS-Discovery, section 2.4) and then be repeated
 /// (`UDP_UPPER_DELAY` of SOAP-over-UDP, appendix I): half a second each.
 const ON_ITS_WAY: Duration = Duration::from_secs(1);
+
+/// How long may be taken at a time to keep what has come.
+const AT_ONCE: Duration = Duration::from_millis(200);
 
 /// A client of discovery that looks for one device.
 #[derive(Debug, Clone)]
@@ -64,6 +69,7 @@ pub struct Heard {
 pub struct Listener<'a> {
     client: &'a Client,
     socket: UdpSocket,
+    kept: RefCell<VecDeque<(Heard, String)>>,
 }
 
 impl Client {
@@ -149,7 +155,7 @@ impl Client {
             // Nobody hears this.
             let _ = receive(&socket);
         }
-        Ok(Listener { client: self, socket })
+        Ok(Listener { client: self, socket, kept: RefCell::default() })
     }
 
     fn target(&self, to: To) -> SocketAddr {
@@ -222,23 +228,40 @@ impl Listener<'_> {
         let start = Instant::now();
         while start.elapsed() < patience {
             go_on(t)?;
-            let Some((message, text, from)) = receive(&self.socket) else { continue };
-            let device = match &message.content {
-                Content::Hello(device) if self.client.is_meant(device) => Some(device.clone()),
-                Content::Bye(endpoint) if self.is_ours(endpoint) => {
-                    Some(Description { endpoint: endpoint.clone(), ..Description::default() })
-                }
-                _ => continue,
-            };
-            let status = format!("{} from {from}", message.name());
+            let kept = self.kept.borrow_mut().pop_front();
+            let Some((heard, text)) = kept.or_else(|| self.of_device(receive(&self.socket)?)) else { continue };
+            let status = format!("{} from {}", heard.message.name(), heard.from);
             t.record(self.client.place.group().to_string(), "", status, &text, start);
             judge(t, &text)?;
-            let heard = Heard { message, device, from, asked: None };
             if wanted(&heard) {
                 return Ok(Some(heard));
             }
         }
         Ok(None)
+    }
+
+    /// Takes what has come by now, and keeps what is the device's until somebody wants to [`hear`](Self::hear) it: of what nobody
+    /// takes the system loses what comes last.
+    pub fn keep(&self) {
+        let start = Instant::now();
+        // Others may speak without end.
+        while start.elapsed() < AT_ONCE
+            && let Some(datagram) = datagram(&self.socket)
+        {
+            self.kept.borrow_mut().extend(read(&datagram).and_then(|message| self.of_device(message)));
+        }
+    }
+
+    /// What the device said, if it is the device's.
+    fn of_device(&self, (message, text, from): (Message, String, SocketAddr)) -> Option<(Heard, String)> {
+        let device = match &message.content {
+            Content::Hello(device) if self.client.is_meant(device) => device.clone(),
+            Content::Bye(endpoint) if self.is_ours(endpoint) => {
+                Description { endpoint: endpoint.clone(), ..Description::default() }
+            }
+            _ => return None,
+        };
+        Some((Heard { message, device: Some(device), from, asked: None }, text))
     }
 
     fn is_ours(&self, endpoint: &str) -> bool {
@@ -263,10 +286,19 @@ pub(super) fn go_on(t: &Test<'_>) -> Outcome {
 
 /// Takes a datagram, if one comes within a moment and is a message.
 fn receive(socket: &UdpSocket) -> Option<(Message, String, SocketAddr)> {
+    read(&datagram(socket)?)
+}
+
+fn datagram(socket: &UdpSocket) -> Option<(Vec<u8>, SocketAddr)> {
     let mut buffer = vec![0; 65_536];
     let (length, from) = socket.recv_from(&mut buffer).ok()?;
-    let message = Message::parse(&buffer[..length])?;
-    Some((message, String::from_utf8_lossy(&buffer[..length]).into_owned(), from))
+    buffer.truncate(length);
+    Some((buffer, from))
+}
+
+fn read((bytes, from): &(Vec<u8>, SocketAddr)) -> Option<(Message, String, SocketAddr)> {
+    let message = Message::parse(bytes)?;
+    Some((message, String::from_utf8_lossy(bytes).into_owned(), *from))
 }
 
 /// Judges the envelope and a fault by the schemas. Of WS-Discovery there is none among the official files: what stands in
@@ -290,6 +322,33 @@ fn same_endpoint(one: &str, other: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{device::Device, discovery::ADDRESSING, feature::Features, soap::ENV};
+
+    #[test]
+    fn what_the_device_says_before_it_is_heard_is_kept_among_much_else() {
+        let url = "http://127.0.0.1:8080/onvif/device_service";
+        let client = Client { place: Place::of(url).unwrap(), url: url.into(), endpoint: Some("urn:uuid:ab".into()) };
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket.set_read_timeout(Some(Duration::from_millis(10))).unwrap();
+        let (to, others) = (socket.local_addr().unwrap(), UdpSocket::bind("127.0.0.1:0").unwrap());
+        let listener = Listener { client: &client, socket, kept: RefCell::default() };
+        let noise = || {
+            for _ in 0..40 {
+                (0..50).for_each(|_| assert_eq!(others.send_to(&[b'x'; 1024], to).unwrap(), 1024));
+                listener.keep();
+            }
+        };
+        let hello = format!(
+            "<e:Envelope xmlns:e=\"{ENV}\" xmlns:a=\"{ADDRESSING}\" xmlns:d=\"{DISCOVERY}\"><e:Body><d:Hello>\
+             <a:EndpointReference><a:Address>urn:uuid:ab</a:Address></a:EndpointReference></d:Hello></e:Body></e:Envelope>"
+        );
+        noise();
+        others.send_to(hello.as_bytes(), to).unwrap();
+        noise();
+        let (device, features) = (Device::new(url.into(), String::new(), String::new()), Features::default());
+        let heard = listener.hear(&mut Test::new(&device, &features), Duration::from_millis(500), is_hello);
+        assert_eq!(heard.unwrap().map(|heard| heard.message.name()), Some("Hello"));
+    }
 
     #[test]
     fn one_device_is_known_among_many() {

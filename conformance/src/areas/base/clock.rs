@@ -9,6 +9,9 @@ use crate::{
     xml::Element,
 };
 
+/// How many seconds a clock set by hand may go wrong while a device restarts.
+const DRIFT: i64 = 5;
+
 /// Asks for the system date and time.
 pub(super) fn system_date_and_time(t: &mut Test<'_>) -> Outcome<Element> {
     let answer = t.ask("<tds:GetSystemDateAndTime/>")?;
@@ -26,18 +29,48 @@ pub(super) fn set_date_and_time(kind: &str, daylight: bool, zone: Option<&str>, 
     )
 }
 
-/// Puts the clock back when the case is over: to what it was, or, if it was set by hand, to the time that it is now.
+/// Puts the clock back when the case is over. What was told of it must have come just now.
 pub(super) fn put_back_afterwards(t: &mut Test<'_>, before: &Element) {
-    let before = before.clone();
-    t.afterwards_do(move |t| t.ask(as_before(&before)).map(drop));
+    let before = Setting::of(before, here());
+    t.afterwards_do(move |t| t.ask(before.request(here())).map(drop));
 }
 
-/// The request that puts the clock back.
-pub(super) fn as_before(before: &Element) -> String {
-    let kind = before.text_or_empty("DateTimeType");
-    let time = (kind == "Manual").then(|| utc_date_time(here()));
-    let daylight = before.bool_at("DaylightSavings").unwrap_or(false);
-    set_date_and_time(kind, daylight, before.text_at("TimeZone/TZ"), time.as_deref())
+/// How a clock was set, and how far it was from ours: one set by hand need not be right, and time passes until it is put back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Setting {
+    kind: String,
+    daylight: bool,
+    zone: Option<String>,
+    /// How many seconds it was ahead of us; nothing, if it told no time.
+    ahead: i64,
+}
+
+impl Setting {
+    /// What the device tells at this time here.
+    pub(super) fn of(told: &Element, now: Duration) -> Self {
+        let seconds = |time: Duration| i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
+        let time = told.at("UTCDateTime").and_then(since_1970);
+        Self {
+            kind: told.text_or_empty("DateTimeType").to_owned(),
+            daylight: told.bool_at("DaylightSavings").unwrap_or(false),
+            zone: told.text_at("TimeZone/TZ").map(str::to_owned),
+            ahead: time.map_or(0, |time| seconds(time) - seconds(now)),
+        }
+    }
+
+    /// Whether the clock is set like this. That by NTP it shows another time is for its servers to mend.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        let set = |one: &Self| (one.kind.clone(), one.daylight, one.zone.clone());
+        set(self) == set(other) && (self.kind != "Manual" || (self.ahead - other.ahead).abs() <= DRIFT)
+    }
+
+    /// The request that sets the clock like this, sent at this time here.
+    pub(super) fn request(&self, now: Duration) -> String {
+        let by = Duration::from_secs(self.ahead.unsigned_abs());
+        let time = if self.ahead < 0 { now.saturating_sub(by) } else { now + by };
+        let time = (self.kind == "Manual").then(|| utc_date_time(time));
+        set_date_and_time(&self.kind, self.daylight, self.zone.as_deref(), time.as_deref())
+    }
 }
 
 /// Demands a sound answer of GetSystemDateAndTime; the time in UTC, which it must tell if `with_utc`, since 1970.
@@ -115,6 +148,27 @@ fn is_rule(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_clock_is_put_back_to_its_own_time_and_not_to_ours() {
+        let told = |kind: &str, utc: u64| {
+            let time = utc_date_time(Duration::from_secs(utc)).replace("tds:", "").replace("tt:", "");
+            let xml =
+                format!("<S><DateTimeType>{kind}</DateTimeType><DaylightSavings>true</DaylightSavings>{time}</S>");
+            Element::parse(xml.as_bytes()).unwrap()
+        };
+        let at = |seconds: u64| Duration::from_secs(1_798_761_600 + seconds);
+        // An hour slow, and put back five minutes later.
+        let before = Setting::of(&told("Manual", 1_798_758_000), at(0));
+        let expected =
+            set_date_and_time("Manual", true, None, Some(&utc_date_time(Duration::from_secs(1_798_758_300))));
+        assert_eq!(before.request(at(300)), expected);
+        assert!(before.is_like(&Setting::of(&told("Manual", 1_798_758_301), at(300))), "it went on meanwhile");
+        assert!(!before.is_like(&Setting::of(&told("Manual", 946_684_800), at(300))), "it began anew");
+        let by_ntp = Setting::of(&told("NTP", 1_798_761_600), at(0));
+        assert!(!before.is_like(&by_ntp) && by_ntp.is_like(&Setting::of(&told("NTP", 946_684_800), at(300))));
+        assert_eq!(by_ntp.request(at(300)), set_date_and_time("NTP", true, None, None));
+    }
 
     #[test]
     fn time_zones_are_those_of_posix() {

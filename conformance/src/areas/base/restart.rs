@@ -13,13 +13,14 @@ use super::{
 };
 use crate::{
     case::{Case, When::Last, case},
+    clock::here,
     discovery::{
         client::{Client, To, is_hello},
         probe::Probe,
         restart::{self, REBOOT},
     },
     feature::Feature,
-    soap::{Call, Who},
+    soap::{Call, Fault, Who},
     test::Test,
     verdict::{Outcome, Stop},
     xml::{Element, escape},
@@ -44,7 +45,7 @@ fn reboot(t: &mut Test<'_>) -> Outcome {
     if !t.has(Feature::Discovery) {
         told_to_restart(t)?;
         t.step("6.1", "the device goes, and is there again");
-        return wait_until_back(t, true).map(drop);
+        return wait_until_back(t, true, || ()).map(drop);
     }
     let client = Client::new(t)?;
     let listener = client.listen(t)?;
@@ -88,7 +89,7 @@ fn factory_default(t: &mut Test<'_>, kind: &str) -> Outcome {
     }
     t.step("5", "the device is there afterwards");
     // A soft one may be done without a restart.
-    wait_until_back(t, kind == "Hard")?;
+    wait_until_back(t, kind == "Hard", || ())?;
     if let Some(client) = client {
         t.step("6", "it answers a Probe to everybody");
         let found = client.search(t, To::All, &Probe::default())?;
@@ -97,16 +98,21 @@ fn factory_default(t: &mut Test<'_>, kind: &str) -> Outcome {
     Ok(())
 }
 
-/// Waits until the device has gone and is there again, and says how long that took; for a device that need not say Hello.
+/// Waits until the device has gone and is there again, and says how long that took; for a device that need not say Hello. What
+/// has to be done `meanwhile` is done over and over.
 ///
 /// # Errors
 /// It does not go, though it must, or it does not come back.
-pub(super) fn wait_until_back(t: &mut Test<'_>, must_go: bool) -> Outcome<Duration> {
+pub(super) fn wait_until_back(t: &mut Test<'_>, must_go: bool, meanwhile: impl Fn()) -> Outcome<Duration> {
     let start = Instant::now();
     let until_away = if must_go { UNTIL_AWAY } else { UNTIL_AWAY_IF_AT_ALL };
-    if wait(t, until_away, |t| !is_there(t))? {
+    let looks = |t: &Test<'_>| {
+        meanwhile();
+        is_there(t)
+    };
+    if wait(t, until_away, |t| !looks(t))? {
         t.note(format!("gone after {:.1} s", start.elapsed().as_secs_f32()));
-        let back = wait(t, UNTIL_BACK, is_there)?;
+        let back = wait(t, UNTIL_BACK, looks)?;
         t.demand(back, "the device again", format!("nothing for {} s", UNTIL_BACK.as_secs()))?;
         t.note(format!("back after {:.1} s", start.elapsed().as_secs_f32()));
     } else {
@@ -142,14 +148,12 @@ fn is_there(t: &Test<'_>) -> bool {
 type Setter = fn(&Element) -> Vec<String>;
 
 /// The settings that can be put back, and whether a device has them.
-const SETTINGS: [(Option<Feature>, &str, Setter); 8] = [
+const SETTINGS: [(Option<Feature>, &str, Setter); 7] = [
     (None, "<tds:GetScopes/>", scopes_again),
     (None, "<tds:GetDiscoveryMode/>", discovery_mode_again),
     (None, "<tds:GetHostname/>", hostname_again),
     (None, "<tds:GetDNS/>", |answer| servers_again(answer, "DNS")),
     (Some(Feature::Ntp), "<tds:GetNTP/>", |answer| servers_again(answer, "NTP")),
-    // A clock may be set by NTP only when there are servers.
-    (None, "<tds:GetSystemDateAndTime/>", clock_again),
     (Some(Feature::Media1), "<trt:GetVideoEncoderConfigurations/>", |answer| encoders_again(answer, "trt")),
     (Some(Feature::Media2), "<tr2:GetVideoEncoderConfigurations/>", |answer| encoders_again(answer, "tr2")),
 ];
@@ -162,6 +166,7 @@ const PROFILES: [(Feature, &str); 2] =
 struct Settings {
     users: BTreeSet<String>,
     setters: Vec<(&'static str, Setter, Vec<String>)>,
+    clock: clock::Setting,
     profiles: Vec<(&'static str, BTreeSet<String>)>,
 }
 
@@ -183,7 +188,8 @@ impl Settings {
                 profiles.push((get, tokens(&t.ask(get)?)));
             }
         }
-        Ok(Self { users, setters, profiles })
+        let clock = clock_now(t)?;
+        Ok(Self { users, setters, clock, profiles })
     }
 
     /// Sets again what is not as it was, and tells what cannot be set.
@@ -194,9 +200,15 @@ impl Settings {
             let now = t.attempt(get)?.map(|answer| setter(&answer)).unwrap_or_default();
             for request in before.into_iter().filter(|request| !now.contains(request)) {
                 if let Err(fault) = t.attempt(request)? {
-                    t.note(format!("{get} does not tell what it told before, and it cannot be set: {fault}"));
+                    note_other(t, get, &fault);
                 }
             }
+        }
+        // Last of the settings: a clock may be set by NTP only when there are servers.
+        if !clock_now(t)?.is_like(&self.clock)
+            && let Err(fault) = t.attempt(self.clock.request(here()))?
+        {
+            note_other(t, "<tds:GetSystemDateAndTime/>", &fault);
         }
         for (get, before) in self.profiles {
             let now = tokens(&t.ask(get)?);
@@ -232,8 +244,13 @@ fn tokens(profiles: &Element) -> BTreeSet<String> {
     profiles.all("Profiles").map(|profile| profile.token().to_owned()).collect()
 }
 
-fn clock_again(answer: &Element) -> Vec<String> {
-    answer.at("SystemDateAndTime").map(clock::as_before).into_iter().collect()
+fn note_other(t: &mut Test<'_>, get: &str, fault: &Fault) {
+    t.note(format!("{get} does not tell what it told before, and it cannot be set: {fault}"));
+}
+
+fn clock_now(t: &mut Test<'_>) -> Outcome<clock::Setting> {
+    let told = clock::system_date_and_time(t)?;
+    Ok(clock::Setting::of(&told, here()))
 }
 
 fn scopes_again(answer: &Element) -> Vec<String> {
