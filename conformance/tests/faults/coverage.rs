@@ -1,4 +1,5 @@
-//! Which cases no fault proves able to fail. `unproved.toml` lists them; the list can only become shorter.
+//! Which of the implemented cases no fault proves able to fail. `unproved.toml` lists them, and may not become longer. Deferred
+//! cases that are written already have no fault: our own server lacks what they are about, so there is nothing to break.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,11 +15,15 @@ struct List {
     unproved: BTreeMap<String, BTreeSet<String>>,
 }
 
+/// How many cases may be listed: those over IPv6, which the proxy does not speak. Whoever takes one out makes this smaller.
+const LISTED: usize = 42;
+
 /// A case that is listed and proved must be taken out, or nobody would see that it is unproved again.
 #[test]
 fn every_case_is_proved_able_to_fail_but_those_of_the_list() -> Result<()> {
     let list: List = toml::from_str(include_str!("unproved.toml"))?;
     let listed: BTreeSet<String> = list.unproved.into_values().flatten().collect();
+    ensure!(listed.len() == LISTED, "unproved.toml lists {} cases, and {LISTED} is what it may be", listed.len());
     let proved: BTreeSet<String> = rule::table()?.into_values().flat_map(|fault| fault.fails.into_keys()).collect();
     let mut rows = table::rows().map_err(|error| anyhow!(error))?;
     rows.retain(|row| row.state == State::Implemented);
