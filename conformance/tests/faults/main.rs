@@ -47,7 +47,7 @@ use rule::{Fault, Rule};
 use wildmatch::WildMatch;
 
 /// How many faults are tried at a time, each on a server of its own.
-const WORKERS: usize = 6;
+const WORKERS: usize = 8;
 /// The profiles by which our server is judged, as in `scripts/conformance`.
 const PROFILES: [&str; 4] = ["S", "T", "G", "M"];
 
