@@ -17,8 +17,8 @@ use crate::{
     device::Device,
     feature::Features,
     table::{Row, State},
-    test::{CLEAN_UP, INTERRUPTED, Test},
-    verdict::{Failed, Report, Stop, Verdict},
+    test::{INTERRUPTED, Test},
+    verdict::{Failed, Outcome, Report, Stop, Verdict},
 };
 
 /// How many cases that only read run at a time.
@@ -126,18 +126,8 @@ fn judge(device: &Device, features: &Features, planned: &Planned<'_>, own: bool)
     let outcome = if INTERRUPTED.load(Ordering::Relaxed) { Err(Stop::Interrupted) } else { test.run(planned.case.run) };
     let step = test.current_step().to_owned();
     let (put_back, traces) = test.finish();
-    // What was left changed is worse than what could not be judged.
-    let outcome = if matches!(outcome, Err(Stop::Failed(_))) { outcome } else { put_back.and(outcome) };
-    let left_changed = matches!(&outcome, Err(Stop::Failed(failed)) if failed.step == CLEAN_UP);
-    let verdict = match outcome {
-        Ok(()) => Verdict::Passed,
-        Err(Stop::Failed(failed)) => {
-            Verdict::Failed(Failed { step: if failed.step.is_empty() { step } else { failed.step }, ..failed })
-        }
-        Err(Stop::Skipped(reason)) => Verdict::Skipped { reason },
-        Err(Stop::Interrupted) => Verdict::Skipped { reason: "interrupted".into() },
-    };
-    let verdict = match (&planned.row.state, verdict) {
+    let left_changed = matches!(put_back, Err(Stop::Failed(_)));
+    let verdict = match (&planned.row.state, verdict(outcome, put_back, &step)) {
         // That it fails is known, unless the device has what is missing; that it passes must be noticed.
         (State::Deferred(gap), Verdict::Failed(failed)) if gap.is_open(features, own) && !left_changed => {
             Verdict::KnownGap { gap: format!("{}: {failed}", gap.name()) }
@@ -149,6 +139,29 @@ fn judge(device: &Device, features: &Features, planned: &Planned<'_>, own: bool)
     };
     let (steps, notes, messages) = (traces.steps, traces.notes, traces.messages);
     Report { steps, notes, messages, took: start.elapsed(), ..untold(planned.row, verdict) }
+}
+
+/// What is said of a case that ended so, at this step. That something was left changed is worse than all else; how the case
+/// failed before is told with it.
+fn verdict(outcome: Outcome, put_back: Outcome, step: &str) -> Verdict {
+    let outcome = outcome.map_err(|stop| match stop {
+        Stop::Failed(failed) if failed.step.is_empty() => Stop::Failed(Failed { step: step.to_owned(), ..failed }),
+        other => other,
+    });
+    let stop = match (put_back, outcome) {
+        (Ok(()), Ok(())) => return Verdict::Passed,
+        (Err(Stop::Failed(left)), Err(Stop::Failed(own))) if own != left => {
+            Stop::Failed(Failed { seen: format!("{}; before that, {own}", left.seen), ..left })
+        }
+        (Err(Stop::Failed(left)), _) => Stop::Failed(left),
+        (_, Err(own @ Stop::Failed(_))) => own,
+        (Err(stop), _) | (_, Err(stop)) => stop,
+    };
+    match stop {
+        Stop::Failed(failed) => Verdict::Failed(failed),
+        Stop::Skipped(reason) => Verdict::Skipped { reason },
+        Stop::Interrupted => Verdict::Skipped { reason: "interrupted".into() },
+    }
 }
 
 /// Runs some at a time, the next as soon as one is over.
@@ -163,4 +176,61 @@ fn together<'a>(all: &[&'a Planned<'a>], at_a_time: usize, judge: &(impl Fn(&Pla
             });
         }
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{case::case, gap::Gap, test::CLEAN_UP};
+
+    /// What is said of a case for which our server lacks something.
+    fn of_deferred(run: fn(&mut Test<'_>) -> Outcome) -> Verdict {
+        let device = Device::new("http://192.0.2.1/".into(), String::new(), String::new());
+        let state = State::Deferred(Gap::Event);
+        let row = Row { id: "A-1".into(), title: String::new(), area: "Base", when: Vec::new(), state };
+        let planned = Planned { row: &row, case: case("A-1", When::Changes, run) };
+        judge(&device, &Features::default(), &planned, false).verdict
+    }
+
+    fn fails(t: &mut Test<'_>) -> Outcome {
+        t.step("4", "it fails");
+        Err(t.failed("a response", "a fault"))
+    }
+
+    fn cannot_be_put_back(t: &mut Test<'_>) {
+        t.afterwards_do(|t| Err(t.failed("the old name", "the new one")));
+    }
+
+    #[test]
+    fn what_was_left_changed_is_no_known_gap() {
+        let left = |seen: &str| {
+            let (step, expected) = (CLEAN_UP.into(), "the old name".into());
+            Verdict::Failed(Failed { step, expected, seen: seen.into() })
+        };
+        let gap = |why: &str| Verdict::KnownGap { gap: format!("event: {why}") };
+        assert_eq!(of_deferred(fails), gap("step 4: expected a response; seen: a fault"));
+        let fails_twice = |t: &mut Test<'_>| {
+            cannot_be_put_back(t);
+            fails(t)
+        };
+        let told = left("the new one; before that, step 4: expected a response; seen: a fault");
+        assert_eq!(of_deferred(fails_twice), told);
+        let skips = |t: &mut Test<'_>| {
+            cannot_be_put_back(t);
+            t.skip("no room")
+        };
+        assert_eq!(of_deferred(skips), left("the new one"));
+        // Also where a case puts back before it is over, and goes on.
+        let goes_on = |t: &mut Test<'_>| {
+            cannot_be_put_back(t);
+            let _ = t.put_back();
+            Ok(())
+        };
+        assert_eq!(of_deferred(goes_on), left("the new one"));
+        let ends = |t: &mut Test<'_>| {
+            cannot_be_put_back(t);
+            t.put_back()
+        };
+        assert_eq!(of_deferred(ends), left("the new one"));
+    }
 }

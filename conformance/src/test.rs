@@ -38,6 +38,7 @@ pub struct Test<'a> {
     messages: Vec<Exchange>,
     undo: Vec<Undo>,
     undoing: bool,
+    not_put_back: Option<Stop>,
     claimed: Vec<Claim<'a>>,
 }
 
@@ -64,6 +65,7 @@ impl<'a> Test<'a> {
             messages: Vec::new(),
             undo: Vec::new(),
             undoing: false,
+            not_put_back: None,
             claimed: Vec::new(),
         }
     }
@@ -294,10 +296,14 @@ impl<'a> Test<'a> {
             // One that fails, and be it by a mistake of ours, must not keep the others from being done.
             if let Err(stop) = caught(|| undo(self)) {
                 self.notes.push(format!("not put back: {stop}"));
-                outcome = Err(match stop {
+                let stop = match stop {
                     Stop::Failed(failed) => Stop::Failed(Failed { step: CLEAN_UP.into(), ..failed }),
                     other => other,
-                });
+                };
+                if !matches!(self.not_put_back, Some(Stop::Failed(_))) {
+                    self.not_put_back = Some(stop.clone());
+                }
+                outcome = Err(stop);
             }
         }
         self.claimed.clear();
@@ -313,9 +319,11 @@ impl<'a> Test<'a> {
         caught(|| steps(self))
     }
 
-    /// Puts everything back, and hands over what is to be told. What cannot be put back is an error.
+    /// Puts everything back, and hands over what is to be told. What could not be put back, now or before, is an error.
     pub fn finish(mut self) -> (Outcome, Traces) {
-        let outcome = self.put_back();
+        // It notes what it cannot put back.
+        let _ = self.put_back();
+        let outcome = self.not_put_back.map_or(Ok(()), Err);
         (outcome, Traces { steps: self.steps, notes: self.notes, messages: self.messages })
     }
 
