@@ -9,7 +9,13 @@ use std::{
 };
 
 use super::*;
-use crate::clock;
+use crate::{
+    areas,
+    clock::{here, utc_date_time},
+    feature::Features,
+    test::Test,
+    verdict::Stop,
+};
 
 /// A device of which every answer is written here; gives its address, and what it was asked.
 fn device(mut answer: impl FnMut(&str) -> String + Send + 'static) -> (Device, Arc<Mutex<Vec<String>>>) {
@@ -30,7 +36,8 @@ fn device(mut answer: impl FnMut(&str) -> String + Send + 'static) -> (Device, A
             request += std::str::from_utf8(&body).unwrap();
             let answer = answer(&request);
             heard.lock().unwrap().push(request);
-            stream.get_mut().write_all(answer.as_bytes()).unwrap();
+            // Who is told too much hangs up.
+            let _ = stream.get_mut().write_all(answer.as_bytes());
         }
     });
     (Device::new(url, "admin".into(), "secret".into()), asked)
@@ -117,9 +124,9 @@ fn a_wrong_password_is_sent_once() {
 /// A device that has no Digest, and takes a token of its own time only; `set` moves its clock.
 fn device_of_tokens(offset: &'static Mutex<i64>) -> (Device, Arc<Mutex<Vec<String>>>) {
     device(move |request| {
-        let now = clock::here().as_secs().saturating_add_signed(*offset.lock().unwrap());
+        let now = here().as_secs().saturating_add_signed(*offset.lock().unwrap());
         if request.contains("GetSystemDateAndTime") {
-            let time = clock::utc_date_time(Duration::from_secs(now));
+            let time = utc_date_time(Duration::from_secs(now));
             let told = format!("<tds:SystemDateAndTime>{time}</tds:SystemDateAndTime>");
             let response = format!("<tds:GetSystemDateAndTimeResponse>{told}</tds:GetSystemDateAndTimeResponse>");
             return http("200 OK", "", &envelope(&response));
@@ -149,6 +156,46 @@ fn a_token_is_of_the_time_that_the_device_has() {
     *OFFSET.lock().unwrap() = 60;
     assert_eq!(status(Call::new("<tds:SetSystemDateAndTime/>").by(Who::Nobody)), 400);
     assert_eq!(status(users().by(by_token)), 200);
+}
+
+const SOAP: &str = "Content-Type: application/soap+xml\r\n";
+
+/// What becomes of a case that is answered so.
+fn judged(status: &'static str, headers: &'static str, body: String) -> Result<u16, Stop> {
+    let (device, _) = device(move |_| http(status, headers, &body));
+    let features = Features::default();
+    Test::new(&device, &features).exchange(&users().by(Who::Nobody)).map(|answer| answer.status)
+}
+
+#[test]
+fn the_page_of_a_401_is_for_people() {
+    let page = || "<html><body><h1>Unauthorized</h1></body></html>".to_owned();
+    let html = "Content-Type: text/html\r\n";
+    assert_eq!(judged("401 Unauthorized", html, page()), Ok(401));
+    assert_eq!(judged("401 Unauthorized", "", "<Error/>".into()), Ok(401));
+    assert!(judged("401 Unauthorized", SOAP, page()).is_err());
+    assert!(judged("401 Unauthorized", html, envelope("<tds:GetUsersResponse/>")).is_err());
+    assert!(judged("401 Unauthorized", SOAP, envelope("<tds:NoSuchResponse/>")).is_err());
+    assert!(judged("200 OK", html, page()).is_err());
+}
+
+#[test]
+fn a_log_may_be_long_and_nothing_else() {
+    let (device, _) = device(|request| {
+        let text = "x".repeat(LARGEST + 1);
+        let log = format!("<tds:SystemLog><tt:String>{text}</tt:String></tds:SystemLog>");
+        let operation = if request.contains("GetSystemLog") { "GetSystemLog" } else { "GetUsers" };
+        http("200 OK", SOAP, &envelope(&format!("<tds:{operation}Response>{log}</tds:{operation}Response>")))
+    });
+    let features = Features::default();
+    let mut test = Test::new(&device, &features);
+    let case = areas::cases().into_iter().find(|case| case.id == "DEVICE-3-1-10").unwrap();
+    assert_eq!(test.run(case.run), Ok(()));
+    let Err(Stop::Failed(failed)) = test.ask("<tds:GetUsers/>") else { panic!("taken") };
+    assert!(failed.seen.contains("more than 4194304"), "{failed}");
+    let notes = test.finish().1.notes;
+    let told = |note: &String| note.ends_with("bytes, which was not judged by the schemas");
+    assert!(notes.len() == 2 && notes.iter().all(told), "{notes:?}");
 }
 
 #[test]

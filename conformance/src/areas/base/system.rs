@@ -98,7 +98,7 @@ fn system_log(t: &mut Test<'_>) -> Outcome {
     for (step, kind, subcode) in [("4", "System", "SystemlogUnavailable"), ("6", "Access", "AccesslogUnavailable")] {
         t.step(step, &format!("GetSystemLog gives the {kind} log, or a fault that says that there is none"));
         let request = format!("<tds:GetSystemLog><tds:LogType>{kind}</tds:LogType></tds:GetSystemLog>");
-        match t.attempt(request)? {
+        match t.attempt_by(&Call::new(request).at_length())? {
             Ok(answer) => drop(t.some(answer.at("SystemLog"), "SystemLog")?),
             Err(fault) => {
                 let expected = format!("env:Sender/ter:InvalidArgs/ter:{subcode}");
