@@ -22,24 +22,26 @@ pub struct Clock(Mutex<Option<i64>>);
 impl Clock {
     /// The device's time since 1970. It is asked, if it has not told yet; one that does not tell has ours.
     pub fn now(&self, device: &Device) -> Duration {
-        if self.offset().is_none() {
-            ask(device);
-        }
-        let offset = self.offset().unwrap_or(0);
-        let (here, by) = (here(), Duration::from_secs(offset.unsigned_abs()));
-        if offset < 0 { here.saturating_sub(by) } else { here + by }
+        there(self.ahead(device))
     }
 
-    /// How many seconds the device is ahead of us, if it has told.
-    pub fn offset(&self) -> Option<i64> {
+    /// How many seconds the device is ahead of us. It is asked, if it has not told yet; one that does not tell is not.
+    pub fn ahead(&self, device: &Device) -> i64 {
+        if self.told().is_none() {
+            ask(device);
+        }
+        self.told().unwrap_or(0)
+    }
+
+    fn told(&self) -> Option<i64> {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Asks the device once more; whether its time is another one than it was by now.
-    pub fn has_moved(&self, device: &Device) -> bool {
-        let before = self.offset().unwrap_or(0);
+    /// Asks the device once more; whether it is not as far ahead of us any more as it was before. What it was is the caller's
+    /// to say: others may have asked meanwhile.
+    pub fn has_moved(&self, device: &Device, before: i64) -> bool {
         ask(device);
-        (self.offset().unwrap_or(0) - before).abs() > SAME
+        (self.told().unwrap_or(0) - before).abs() > SAME
     }
 
     /// Learns from an answer, if it tells the time.
@@ -65,6 +67,12 @@ impl Clock {
 /// Everybody may ask for the time. What comes back is heard where all answers are.
 fn ask(device: &Device) {
     let _ = Call::new("<tds:GetSystemDateAndTime/>").by(Who::Nobody).send(device);
+}
+
+/// The time of a device that is so many seconds ahead of us, as time since 1970.
+pub fn there(seconds: i64) -> Duration {
+    let by = Duration::from_secs(seconds.unsigned_abs());
+    if seconds < 0 { here().saturating_sub(by) } else { here() + by }
 }
 
 /// The time here, as time since 1970.

@@ -1,7 +1,7 @@
 //! The device under test: where it is, who we are there, and which of its encoders are in use by a case.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
     sync::{Condvar, Mutex, MutexGuard, PoisonError, atomic::Ordering},
     thread::{self, ThreadId},
     time::Duration,
@@ -14,8 +14,13 @@ use crate::{clock::Clock, soap, test::INTERRUPTED};
 /// How often somebody who waits looks whether to stop.
 const LOOK: Duration = Duration::from_millis(200);
 
-/// The challenges that a thread answers, by user and authority, each with how often it did.
-type Challenges = BTreeMap<(String, String), (Challenge, u32)>;
+/// How many nonces are counted; those that were not used for the longest time are forgotten first.
+const NONCES: usize = 1024;
+
+/// The challenges that a thread answers, by user and authority.
+type Challenges = BTreeMap<(String, String), Challenge>;
+/// A nonce of an authority as a user has it.
+type Nonce = (String, String, String);
 
 /// The device under test.
 #[derive(Debug)]
@@ -27,6 +32,7 @@ pub struct Device {
     password: String,
     services: Mutex<BTreeMap<String, String>>,
     challenges: Mutex<HashMap<ThreadId, Challenges>>,
+    counts: Mutex<VecDeque<(Nonce, u32)>>,
     claimed: Mutex<BTreeSet<String>>,
     released: Condvar,
 }
@@ -41,6 +47,7 @@ impl Device {
             password,
             services: Mutex::default(),
             challenges: Mutex::default(),
+            counts: Mutex::default(),
             claimed: Mutex::default(),
             released: Condvar::new(),
         }
@@ -72,20 +79,30 @@ impl Device {
     /// The challenge that this thread answers next time, with its count. Each thread has its own: a device may want the
     /// counts of a nonce one after the other, and requests of two threads overtake each other.
     pub fn challenge(&self, user: &str, authority: &str) -> Option<(Challenge, u32)> {
-        let mut challenges = lock(&self.challenges);
-        let own = challenges.get_mut(&thread::current().id())?;
-        let known = own.get_mut(&(user.to_owned(), authority.to_owned()))?;
-        known.1 += 1;
-        Some(known.clone())
+        let who = (user.to_owned(), authority.to_owned());
+        let challenge = lock(&self.challenges).get(&thread::current().id())?.get(&who)?.clone();
+        let count = self.count((who.0, who.1, challenge.nonce.clone()));
+        Some((challenge, count))
     }
 
-    /// Remembers a challenge for this thread. A nonce that it has already is counted on.
+    /// Remembers a challenge for this thread.
     pub fn challenged(&self, user: &str, authority: &str, challenge: Challenge) {
         let mut challenges = lock(&self.challenges);
         let own = challenges.entry(thread::current().id()).or_default();
-        let who = (user.to_owned(), authority.to_owned());
-        let count = own.get(&who).filter(|(known, _)| known.nonce == challenge.nonce).map_or(0, |(_, count)| *count);
-        own.insert(who, (challenge, count));
+        own.insert((user.to_owned(), authority.to_owned()), challenge);
+    }
+
+    /// The next count of a nonce, whoever has it: a device may give several threads the same, and a count that comes again is
+    /// a replay (RFC 7616, section 3.4).
+    fn count(&self, nonce: Nonce) -> u32 {
+        let mut counts = lock(&self.counts);
+        let known = counts.iter().rposition(|(known, _)| *known == nonce);
+        let count = known.and_then(|place| counts.remove(place)).map_or(1, |(_, count)| count + 1);
+        counts.push_back((nonce, count));
+        if counts.len() > NONCES {
+            counts.pop_front();
+        }
+        count
     }
 
     /// Waits until one of these is free, and takes it. `None`: there are none, or somebody wants to stop.

@@ -10,6 +10,7 @@ use belvedere_harness::{
 };
 
 use crate::{
+    clock,
     device::Device,
     namespaces::{Style as Namespaces, rewritten},
     xml::Element,
@@ -196,7 +197,7 @@ impl Call {
         let answer = match &self.who {
             Who::Nobody => self.post(&url, "", None),
             Who::Digest(user, password) => self.with_digest(device, &url, (user, password)),
-            Who::Token(user, password) => self.with_token(device, &url, (user, password)),
+            Who::Token(user, password) => self.with_token(&url, (user, password), device.clock.ahead(device)),
             Who::Header(header) => self.post(&url, header, None),
             Who::Owner => self.as_owner(device, &url),
         };
@@ -217,17 +218,18 @@ impl Call {
         if !answer.challenges.is_empty() || !answer.is_not_authorized() {
             return Ok(answer);
         }
-        let before = device.clock.offset();
-        let answer = self.with_token(device, url, who)?;
+        let ahead = device.clock.ahead(device);
+        let answer = self.with_token(url, who, ahead)?;
         // A clock may be set by others too, by a time server for one: then the token was of another time.
-        if before.is_some() && answer.is_not_authorized() && device.clock.has_moved(device) {
-            return self.with_token(device, url, who);
+        if answer.is_not_authorized() && device.clock.has_moved(device, ahead) {
+            return self.with_token(url, who, device.clock.ahead(device));
         }
         Ok(answer)
     }
 
-    fn with_token(&self, device: &Device, url: &str, who: (&str, &str)) -> Result<Answer> {
-        self.post(url, &Token::of(who, device.clock.now(device)).header(), None)
+    /// With a token of the time of a device that is so many seconds ahead of us.
+    fn with_token(&self, url: &str, who: (&str, &str), ahead: i64) -> Result<Answer> {
+        self.post(url, &Token::of(who, clock::there(ahead)).header(), None)
     }
 
     /// Uses the challenge that came last; a new one is answered. What is refused with a nonce that was new is refused for its

@@ -100,6 +100,23 @@ fn each_thread_counts_by_itself() {
     assert_eq!(nonces.len(), 3, "{nonces:?}");
 }
 
+/// A device that gives everybody the same nonce, and takes no count of it twice (RFC 7616, section 3.4).
+#[test]
+fn threads_that_share_a_nonce_share_its_count() {
+    let mut counts = std::collections::BTreeSet::new();
+    let (device, asked) = device(move |request| {
+        let is_new = signed(request).is_some_and(|(_, count)| counts.insert(count));
+        if is_new { good() } else { challenge("same", "") }
+    });
+    for _ in 0..3 {
+        let status = || users().send(&device).unwrap().status;
+        let statuses = thread::scope(|scope| scope.spawn(|| [status(), status()]).join().unwrap());
+        assert_eq!(statuses, [200, 200]);
+    }
+    // One question of each thread was without a signature.
+    assert_eq!(asked.lock().unwrap().len(), 9);
+}
+
 #[test]
 fn a_nonce_that_is_too_old_at_once_is_replaced() {
     let mut answers = [challenge("a", ""), challenge("b", ", stale=true"), good()].into_iter();
@@ -156,6 +173,19 @@ fn a_token_is_of_the_time_that_the_device_has() {
     *OFFSET.lock().unwrap() = 60;
     assert_eq!(status(Call::new("<tds:SetSystemDateAndTime/>").by(Who::Nobody)), 400);
     assert_eq!(status(users().by(by_token)), 200);
+}
+
+/// Somebody else has asked for the time between a token and the look at the clock.
+#[test]
+fn a_clock_that_was_set_while_a_token_was_on_its_way_has_moved() {
+    static OFFSET: Mutex<i64> = Mutex::new(0);
+    let (device, _) = device_of_tokens(&OFFSET);
+    let before = device.clock.ahead(&device);
+    *OFFSET.lock().unwrap() = 3600;
+    let time = Call::new("<tds:GetSystemDateAndTime/>").by(Who::Nobody);
+    assert_eq!(time.send(&device).unwrap().status, 200);
+    assert!(device.clock.has_moved(&device, before));
+    assert!(!device.clock.has_moved(&device, device.clock.ahead(&device)));
 }
 
 const SOAP: &str = "Content-Type: application/soap+xml\r\n";
