@@ -15,7 +15,7 @@ use crate::{
         case,
     },
     discovery::{
-        DISCOVERY, NETWORK, TIMEOUT,
+        DISCOVERY, NETWORK, PORT, TIMEOUT,
         client::{Client, Heard, To, is_bye, is_hello},
         message::{Content, Description},
         probe::{DEVICE, Probe, Style, TRANSMITTER},
@@ -358,11 +358,12 @@ pub(super) fn matched(t: &mut Test<'_>, client: &Client, heard: Option<Heard>) -
 /// it says its interfaces have.
 fn is_its_own(t: &mut Test<'_>, client: &Client, from: IpAddr, authorities: &[String]) -> Outcome<bool> {
     let hosts = authorities.iter().filter_map(|authority| authority.to_socket_addrs().ok()).flatten();
-    let hosts: Vec<IpAddr> = hosts.map(|address| address.ip()).collect();
     let Client { place, .. } = client;
+    let asked = place.device.ip();
+    let hosts: Vec<IpAddr> = hosts.map(|address| address.ip()).filter(|ip| can_be_a_host(*ip, asked)).collect();
     // A device on this very machine has all its addresses.
-    let here = |ip: IpAddr| place.is_here() && UdpSocket::bind((ip, 0)).is_ok();
-    if hosts.iter().any(|ip| [place.device.ip(), from].contains(ip) || here(*ip)) {
+    let here = |ip: IpAddr| place.is_here() && is_of_this_machine(ip);
+    if hosts.iter().any(|ip| [asked, from].contains(ip) || here(*ip)) {
         return Ok(true);
     }
     let interfaces = t.attempt("<tds:GetNetworkInterfaces/>")?.unwrap_or_default();
@@ -370,9 +371,38 @@ fn is_its_own(t: &mut Test<'_>, client: &Client, from: IpAddr, authorities: &[St
     Ok(interfaces.descendants().any(told))
 }
 
+/// Whether an address can be that of a device that is asked at another one: at loopback are only those that are asked there.
+fn can_be_a_host(ip: IpAddr, asked: IpAddr) -> bool {
+    let (ip, asked) = (ip.to_canonical(), asked.to_canonical());
+    let everybody = ip.is_multicast() || matches!(ip, IpAddr::V4(ip) if ip.is_broadcast());
+    !everybody && !ip.is_unspecified() && (!ip.is_loopback() || asked.is_loopback())
+}
+
+/// Whether this machine has an address. A socket can be bound to the broadcast address of a network, too, but nothing is sent
+/// there without permission.
+fn is_of_this_machine(ip: IpAddr) -> bool {
+    UdpSocket::bind((ip, 0)).is_ok_and(|socket| socket.connect((ip, PORT)).is_ok())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nobody_is_at_an_address_of_everybody_or_of_none() {
+        let can = |ip: &str, asked: &str| can_be_a_host(ip.parse().unwrap(), asked.parse().unwrap());
+        for asked in ["127.0.0.1", "192.0.2.1", "::1"] {
+            for ip in ["0.0.0.0", "::", "224.0.0.1", "239.255.255.250", "ff02::c", "255.255.255.255"] {
+                assert!(!can(ip, asked), "{ip}");
+            }
+        }
+        for ip in ["127.0.0.1", "127.0.0.2", "::1", "::ffff:127.0.0.1"] {
+            assert!(can(ip, "127.0.0.1") && !can(ip, "192.0.2.1") && !can(ip, "fd00::1"), "{ip}");
+        }
+        assert!(can("192.0.2.2", "192.0.2.1") && can("fd00::2", "192.0.2.1"));
+        let has = |ip: &str| is_of_this_machine(ip.parse().unwrap());
+        assert!(has("127.0.0.1") && !has("198.51.100.2") && !has("127.255.255.255"));
+    }
 
     #[test]
     fn scopes_are_uris_or_not() {
