@@ -12,15 +12,13 @@ use clap::Parser;
 use wildmatch::WildMatch;
 
 use crate::{
-    areas,
     device::Device,
-    feature::{self, Features, Relays},
+    feature::{self, Features},
     report::{self, Run, progress},
     runner::{self, Wishes},
     secret::without_userinfo,
-    table::{self, Row},
+    table,
     test::INTERRUPTED,
-    verdict::Outcome,
 };
 
 /// Judges a network video device by the ONVIF device test specifications.
@@ -85,7 +83,7 @@ fn run(options: &Options) -> Result<u8, Box<dyn std::error::Error>> {
     }
     rows.retain(|row| patterns.is_empty() || patterns.iter().any(|pattern| pattern.matches(&row.id)));
     let device = Device::new(options.device.clone(), options.user.clone(), options.password.clone());
-    let (features, put_back) = match features(options, &device, &rows) {
+    let features = match features(options, &device) {
         Err(_) if INTERRUPTED.load(Ordering::Relaxed) => return Ok(130),
         found => found?,
     };
@@ -93,7 +91,7 @@ fn run(options: &Options) -> Result<u8, Box<dyn std::error::Error>> {
     let wishes = Wishes { keep_running: options.keep_running, own: options.strict };
     let reports = runner::run(&device, &features, &rows, wishes, progress.as_ref());
     drop(progress);
-    let run = Run::new(&options.device, &features, &rows, reports).with_left_changed(put_back.err());
+    let run = Run::new(&options.device, &features, &rows, reports);
     let mut out = io::stdout();
     write!(out, "{}", run.summary())?;
     let written: Vec<io::Result<()>> = options.report.iter().map(|path| report::write(path, &run)).collect();
@@ -104,7 +102,7 @@ fn run(options: &Options) -> Result<u8, Box<dyn std::error::Error>> {
     written.into_iter().collect::<io::Result<()>>()?;
     Ok(if INTERRUPTED.load(Ordering::Relaxed) {
         130
-    } else if run.failed() > 0 || run.left_changed().is_some() || options.strict && !unnoticed.is_empty() {
+    } else if run.failed() > 0 || options.strict && !unnoticed.is_empty() {
         1
     } else if run.passed() == 0 {
         2
@@ -113,28 +111,13 @@ fn run(options: &Options) -> Result<u8, Box<dyn std::error::Error>> {
     })
 }
 
-/// What the device can do, and whether it is as it was before.
-fn features(options: &Options, device: &Device, rows: &[Row]) -> Result<(Features, Outcome), String> {
+/// What the device can do.
+fn features(options: &Options, device: &Device) -> Result<Features, String> {
     let profiles: Option<BTreeSet<String>> = options.profile.as_ref().map(|letters| letters.iter().cloned().collect());
-    let relays = relays(options, rows);
-    let found = feature::discover(device, profiles.as_ref(), relays);
-    let features = found.features.map_err(|stop| {
+    let found = feature::discover(device, profiles.as_ref());
+    found.features.map_err(|stop| {
         let last = found.traces.messages.last().map(|exchange| format!(" ({}: {})", exchange.to, exchange.status));
         let told = format!("{} does not answer as a device does: {stop}{}", options.device, last.unwrap_or_default());
         without_userinfo(&told)
-    })?;
-    Ok((features, found.put_back))
-}
-
-/// Relays are switched only for cases that want to know.
-fn relays(options: &Options, rows: &[Row]) -> Relays {
-    let written = areas::cases();
-    let is_run = |row: &&Row| written.iter().any(|case| case.id == row.id);
-    if options.keep_running {
-        Relays::LeftAlone("the device was to be kept running")
-    } else if rows.iter().filter(is_run).any(|row| row.when.iter().any(|feature| feature.is_of_relay_mode())) {
-        Relays::Tried
-    } else {
-        Relays::LeftAlone("no case that is run wants to know")
-    }
+    })
 }

@@ -15,7 +15,7 @@ mod media;
 #[cfg(test)]
 mod tests;
 
-pub use discover::{Discovery, Relays, discover};
+pub use discover::{Discovery, discover};
 
 /// A feature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
@@ -113,12 +113,6 @@ pub enum Feature {
 }
 
 impl Feature {
-    /// Whether it is found out by switching a relay.
-    pub fn is_of_relay_mode(self) -> bool {
-        let monostable = [Self::RelayMonostable, Self::RelayMonostableClosed, Self::RelayMonostableOpen];
-        [Self::RelayBistableClosed, Self::RelayBistableOpen].contains(&self) || monostable.contains(&self)
-    }
-
     /// Its name in the table.
     pub fn name(self) -> String {
         serde_json::to_value(self).ok().and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default()

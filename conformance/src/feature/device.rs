@@ -2,9 +2,9 @@
 
 use super::{
     Feature, Features,
-    discover::{Asked, Relays, capabilities_of, flag, unanswered},
+    discover::{Asked, capabilities_of, flag, unanswered},
 };
-use crate::xml::{Element, escape};
+use crate::xml::Element;
 
 /// What is a flag: part and attribute of GetServiceCapabilities, and the path in `Capabilities/Device` of
 /// GetCapabilities.
@@ -113,60 +113,23 @@ pub(super) fn network(asked: &mut dyn Asked, features: &mut Features) {
 }
 
 /// The modes and the states at rest of a relay.
-const MODES: [(Feature, &str, &str); 4] = [
-    (Feature::RelayBistableOpen, "Bistable", "open"),
-    (Feature::RelayBistableClosed, "Bistable", "closed"),
-    (Feature::RelayMonostableOpen, "Monostable", "open"),
-    (Feature::RelayMonostableClosed, "Monostable", "closed"),
+const MODES: [Feature; 4] = [
+    Feature::RelayBistableOpen,
+    Feature::RelayBistableClosed,
+    Feature::RelayMonostableOpen,
+    Feature::RelayMonostableClosed,
 ];
 
-/// The relay outputs of the device service. Where they are tried, the first has the settings that it had afterwards.
-pub(super) fn relays(asked: &mut dyn Asked, features: &mut Features, capabilities: Option<&Element>, relays: Relays) {
+/// The relay outputs of the device service. Which modes they have is found out by setting them, which waits for a case that
+/// wants to know: a door may hang on one.
+pub(super) fn relays(features: &mut Features, capabilities: Option<&Element>) {
     let count = capabilities.and_then(|all| all.number_at::<u32>("Device/IO/RelayOutputs")).unwrap_or(0);
     features.put(Feature::Relay, count > 0, format!("GetCapabilities and Device/IO/RelayOutputs {count}"));
-    match relays {
-        Relays::Tried if count > 0 => try_relays(asked, features),
-        Relays::Tried => (),
-        Relays::LeftAlone(reason) => {
-            for (feature, ..) in MODES {
-                features.put(feature, false, format!("not tried: {reason}"));
-            }
-        }
-    }
-    for (feature, ..) in MODES {
-        features.put_only_with(feature, Feature::Relay);
+    for mode in MODES {
+        features.put(mode, true, "left open, so it counts as supported: relays are not switched");
+        features.put_only_with(mode, Feature::Relay);
     }
     features.put_any(Feature::RelayMonostable, &[Feature::RelayMonostableOpen, Feature::RelayMonostableClosed]);
-}
-
-fn try_relays(asked: &mut dyn Asked, features: &mut Features) {
-    asked.step("relays", "GetRelayOutputs, and SetRelayOutputSettings of the first");
-    let answer = asked.ask("<tds:GetRelayOutputs/>");
-    let relay = answer.and_then(|all| {
-        let relay = all.at("RelayOutputs").cloned().ok_or_else(|| unanswered("no relay"))?;
-        let before = relay.at("Properties").ok_or_else(|| unanswered("a relay without the settings that it has"))?;
-        asked.afterwards(set_relay(&relay, &before.renamed("tds", "Properties")));
-        Ok(relay)
-    });
-    for (feature, mode, state) in MODES {
-        let set = relay.clone().and_then(|relay| {
-            let properties = format!(
-                "<tds:Properties><tt:Mode>{mode}</tt:Mode><tt:DelayTime>PT30S</tt:DelayTime>\
-                 <tt:IdleState>{state}</tt:IdleState></tds:Properties>"
-            );
-            asked.attempt(&set_relay(&relay, &properties))
-        });
-        let because = format!("SetRelayOutputSettings takes {mode} and {state}");
-        features.put_or_open(feature, &set, Result::is_ok, &because);
-    }
-}
-
-fn set_relay(relay: &Element, properties: &str) -> String {
-    let token = escape(relay.token());
-    format!(
-        "<tds:SetRelayOutputSettings><tds:RelayOutputToken>{token}</tds:RelayOutputToken>{properties}\
-         </tds:SetRelayOutputSettings>"
-    )
 }
 
 /// The topics that tell how the device is.

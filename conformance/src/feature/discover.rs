@@ -23,8 +23,6 @@ pub(super) trait Asked {
     fn challenges(&mut self, body: &str) -> bool;
     /// Learns where the services are.
     fn set_services(&mut self, addresses: BTreeMap<String, String>);
-    /// When all is found out, or it is broken off, asks this.
-    fn afterwards(&mut self, body: String);
 
     /// A response that the schemas allow; a fault tells nothing.
     fn ask(&mut self, body: &str) -> Outcome<Element> {
@@ -58,10 +56,6 @@ impl Asked for Test<'_> {
     fn set_services(&mut self, addresses: BTreeMap<String, String>) {
         self.device.set_services(addresses);
     }
-
-    fn afterwards(&mut self, body: String) {
-        Test::afterwards(self, body);
-    }
 }
 
 /// That something was asked, and not answered.
@@ -69,44 +63,33 @@ pub(super) fn unanswered(seen: &str) -> Stop {
     Stop::Failed(Failed { step: "features".into(), expected: "a response".into(), seen: seen.into() })
 }
 
-/// Whether the relays of a device are switched to find out what they can do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Relays {
-    /// They are, and put back; a door may hang on one.
-    Tried,
-    /// They are not, for this reason, and what they can do stays unknown.
-    LeftAlone(&'static str),
-}
-
-/// What was found out, and what became of the device over it.
+/// What was found out, by asking alone: nothing of the device is changed for it.
 #[derive(Debug)]
 pub struct Discovery {
     /// What the device can do; an error if it answers neither GetServices nor GetCapabilities, so there is nothing to judge.
     pub features: Outcome<Features>,
-    /// Whether everything was put back.
-    pub put_back: Outcome,
     /// The steps and messages.
     pub traces: Traces,
 }
 
 /// Finds out what a device can do. `profiles` are those that it is judged by (`S`, `T`, `G`, `M`); without, those
 /// that its scopes claim.
-pub fn discover(device: &Device, profiles: Option<&BTreeSet<String>>, relays: Relays) -> Discovery {
+pub fn discover(device: &Device, profiles: Option<&BTreeSet<String>>) -> Discovery {
     let none = Features::default();
     let mut test = Test::new(device, &none);
-    let features = test.run(|test| find(test, profiles, relays));
-    let (put_back, traces) = test.finish();
-    Discovery { features, put_back, traces }
+    let features = test.run(|test| find(test, profiles));
+    let (_, traces) = test.finish();
+    Discovery { features, traces }
 }
 
-pub(super) fn find(asked: &mut dyn Asked, profiles: Option<&BTreeSet<String>>, relays: Relays) -> Outcome<Features> {
+pub(super) fn find(asked: &mut dyn Asked, profiles: Option<&BTreeSet<String>>) -> Outcome<Features> {
     let mut features = Features::default();
     let capabilities = services(asked, &mut features)?;
     let capabilities = capabilities.as_ref();
     claims(asked, &mut features, profiles);
     device::device(asked, &mut features, capabilities);
     device::network(asked, &mut features);
-    device::relays(asked, &mut features, capabilities, relays);
+    device::relays(&mut features, capabilities);
     device::topics(asked, &mut features);
     media::media1(asked, &mut features, capabilities);
     media::media2(asked, &mut features);

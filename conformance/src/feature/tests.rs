@@ -1,8 +1,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Feature, Features, Finding,
-    discover::{Asked, Relays, find, unanswered},
+    Feature, Features,
+    discover::{Asked, find, unanswered},
 };
 use crate::{
     soap::{Fault, PREFIXES},
@@ -16,7 +16,6 @@ use crate::{
 struct Canned {
     answers: BTreeMap<&'static str, &'static str>,
     asked: Vec<String>,
-    afterwards: Vec<String>,
     services: BTreeMap<String, String>,
     steps: Vec<String>,
 }
@@ -54,11 +53,6 @@ impl Asked for Canned {
     fn set_services(&mut self, addresses: BTreeMap<String, String>) {
         self.services = addresses;
     }
-
-    fn afterwards(&mut self, body: String) {
-        assert!(!self.asked.iter().any(|asked| asked.contains("<tds:Set")), "too late to be sure of it");
-        self.afterwards.push(body);
-    }
 }
 
 const SERVICES: &str = "<Service><Namespace>http://www.onvif.org/ver10/device/wsdl</Namespace><XAddr>http://d</XAddr>\
@@ -75,7 +69,7 @@ fn device(answers: &[(&'static str, &'static str)]) -> Canned {
 }
 
 fn found(answers: &[(&'static str, &'static str)]) -> Features {
-    find(&mut device(answers), None, Relays::Tried).unwrap()
+    find(&mut device(answers), None).unwrap()
 }
 
 fn has(features: &Features, wanted: &[Feature]) -> Vec<bool> {
@@ -185,7 +179,7 @@ fn scopes_claim_profiles_unless_the_command_line_does() {
     let wanted = [Feature::ProfileS, Feature::ProfileT, Feature::ProfileM, Feature::ProfileScope];
     assert_eq!(has(&found(&[scopes]), &wanted), [true, false, false, true]);
     let only_m = BTreeSet::from(["M".to_owned()]);
-    let features = find(&mut device(&[scopes]), Some(&only_m), Relays::Tried).unwrap();
+    let features = find(&mut device(&[scopes]), Some(&only_m)).unwrap();
     assert_eq!(has(&features, &wanted), [false, false, true, false]);
 }
 
@@ -243,48 +237,26 @@ fn each_media_service_has_features_of_its_own() {
 #[test]
 fn a_service_is_where_its_latest_version_is() {
     let mut device = device(&[]);
-    find(&mut device, None, Relays::Tried).unwrap();
+    find(&mut device, None).unwrap();
     assert_eq!(device.services["http://www.onvif.org/ver10/media/wsdl"], "http://new");
 }
 
-const RELAY: [(&str, &str); 3] = [
-    ("tds:GetCapabilities", "<Capabilities><Device><IO><RelayOutputs>1</RelayOutputs></IO></Device></Capabilities>"),
-    (
-        "tds:GetRelayOutputs",
-        "<RelayOutputs token=\"r&amp;1\"><tt:Properties><tt:Mode>Bistable</tt:Mode>\
-         <tt:DelayTime>PT0S</tt:DelayTime><tt:IdleState>closed</tt:IdleState></tt:Properties></RelayOutputs>",
-    ),
-    ("tds:SetRelayOutputSettings", ""),
-];
-
 #[test]
-fn a_relay_is_tried_and_put_back() {
-    let mut device = device(&RELAY);
-    let features = find(&mut device, None, Relays::Tried).unwrap();
-    let modes = [Feature::RelayBistableOpen, Feature::RelayMonostableClosed, Feature::RelayMonostable];
-    assert_eq!(has(&features, &modes), [true; 3]);
-    assert_eq!(device.asked.iter().filter(|body| body.contains("SetRelayOutputSettings")).count(), 4);
-    let [restore] = &device.afterwards[..] else { panic!("{:?}", device.afterwards) };
-    assert!(restore.contains("<tds:RelayOutputToken>r&amp;1<") && restore.contains("<tt:DelayTime>PT0S<"), "{restore}");
-    assert_eq!(has(&found(&[]), &[Feature::Relay, Feature::RelayBistableOpen]), [false, false]);
-}
-
-#[test]
-fn a_relay_that_nobody_asks_for_is_left_alone() {
-    let mut device = device(&RELAY);
-    let features = find(&mut device, None, Relays::LeftAlone("a door hangs on it")).unwrap();
-    assert!(features.get(Feature::Relay).has);
-    let left = Finding { has: false, because: "not tried: a door hangs on it".into() };
-    assert_eq!(features.get(Feature::RelayMonostableOpen), left);
-    assert!(!device.asked.iter().any(|body| body.contains("Relay")), "{:?}", device.asked);
-}
-
-#[test]
-fn a_relay_that_could_not_be_put_back_is_not_tried() {
-    let mut device = device(&[RELAY[0], ("tds:GetRelayOutputs", "<RelayOutputs token=\"r\"/>"), RELAY[2]]);
-    let features = find(&mut device, None, Relays::Tried).unwrap();
-    assert!(!device.asked.iter().any(|body| body.contains("SetRelay")), "{:?}", device.asked);
-    assert!(features.get(Feature::RelayBistableOpen).because.starts_with("left open"));
+fn the_modes_of_relays_are_left_open_and_relays_alone() {
+    let told = "<Capabilities><Device><IO><RelayOutputs>1</RelayOutputs></IO></Device></Capabilities>";
+    let mut with = device(&[("tds:GetCapabilities", told)]);
+    let features = find(&mut with, None).unwrap();
+    let modes = [
+        Feature::Relay,
+        Feature::RelayBistableOpen,
+        Feature::RelayBistableClosed,
+        Feature::RelayMonostableOpen,
+        Feature::RelayMonostableClosed,
+        Feature::RelayMonostable,
+    ];
+    assert_eq!(has(&features, &modes), [true; 6]);
+    assert!(!with.asked.iter().any(|body| body.contains("Relay")), "{:?}", with.asked);
+    assert_eq!(has(&found(&[]), &modes), [false; 6]);
 }
 
 #[test]
@@ -303,7 +275,7 @@ fn a_device_without_get_services_is_known_by_get_capabilities() {
         ]),
         ..Canned::default()
     };
-    let features = find(&mut old, None, Relays::Tried).unwrap();
+    let features = find(&mut old, None).unwrap();
     assert_eq!(old.services["http://www.onvif.org/ver10/media/wsdl"], "http://m");
     let there = [
         Feature::GetCapabilities,
@@ -318,7 +290,7 @@ fn a_device_without_get_services_is_known_by_get_capabilities() {
     let absent =
         [Feature::GetServices, Feature::Media2, Feature::Imaging, Feature::Media1Multicast, Feature::Auxiliary];
     assert_eq!(has(&features, &absent), [false; 5]);
-    assert!(find(&mut Canned::default(), None, Relays::Tried).is_err(), "nothing to judge");
+    assert!(find(&mut Canned::default(), None).is_err(), "nothing to judge");
 }
 
 #[test]

@@ -23,7 +23,6 @@ pub(super) fn page(run: &Run) -> String {
             body {
                 h1 { (headline(run)) }
                 p.about { "ONVIF device tests of " code { (run.device) } ", " (run.date) }
-                @if let Some(why) = &run.left_changed { p.failed { "The device was left changed before the first case: " (why) } }
                 (counts(run))
                 (failures(run))
                 h2 { "Other cases" }

@@ -14,7 +14,7 @@ use crate::{
     secret::without_userinfo,
     soap,
     table::{Row, State},
-    verdict::{Report, Stop, Verdict},
+    verdict::{Report, Verdict},
 };
 
 mod html;
@@ -32,8 +32,6 @@ pub struct Run {
     features: Vec<(String, Finding)>,
     counts: Vec<Counts>,
     cases: Vec<Report>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    left_changed: Option<String>,
     #[serde(skip)]
     unnoticed: Vec<String>,
 }
@@ -74,19 +72,7 @@ impl Run {
             counts,
             unnoticed: unnoticed(features, rows, &cases),
             cases,
-            left_changed: None,
         }
-    }
-
-    /// Notes why something could not be put back that was changed to find out what the device can do.
-    #[must_use]
-    pub fn with_left_changed(self, why: Option<Stop>) -> Self {
-        Self { left_changed: why.map(|why| without_userinfo(&why.to_string())), ..self }
-    }
-
-    /// What was left changed of the device before the first case.
-    pub fn left_changed(&self) -> Option<&str> {
-        self.left_changed.as_deref()
     }
 
     /// How many cases failed.
@@ -107,9 +93,6 @@ impl Run {
     /// A few lines for a terminal.
     pub fn summary(&self) -> String {
         let mut text = String::new();
-        if let Some(why) = &self.left_changed {
-            let _ = writeln!(text, "LEFT CHANGED before the first case\n    {why}");
-        }
         for case in &self.cases {
             if let Verdict::Failed(failed) = &case.verdict {
                 let _ = writeln!(text, "FAILED {} {}\n    {failed}", case.id, case.title);

@@ -9,7 +9,7 @@ use crate::{
     feature::Features,
     gap::Gap,
     table::{Row, State},
-    verdict::{Exchange, Failed, Report, Stop, Verdict},
+    verdict::{Exchange, Failed, Report, Verdict},
 };
 
 const BASE: &str = "Base";
@@ -76,15 +76,6 @@ fn the_counts_are_those_of_the_verdicts() {
     let failed =
         "FAILED DEVICE-1-1-2 TITLE OF DEVICE-1-1-2\n    step 2: expected a response; seen: <script>alert(1)</script>\n";
     assert!(summary.starts_with(failed), "{summary}");
-}
-
-#[test]
-fn what_was_left_changed_stands_before_all() {
-    let failed = Failed { step: "clean-up".into(), expected: "a response".into(), seen: "fault".into() };
-    let run = run().with_left_changed(Some(Stop::Failed(failed)));
-    let why = "step clean-up: expected a response; seen: fault";
-    assert!(run.summary().starts_with(&format!("LEFT CHANGED before the first case\n    {why}\nFAILED")));
-    assert_eq!(serde_json::to_value(&run).unwrap()["left_changed"], json!(why));
 }
 
 /// Programs read it: these names and shapes are a promise.

@@ -31,7 +31,7 @@ use belvedere_conformance::{
     areas,
     case::When,
     device::Device,
-    feature::{self, Relays},
+    feature,
     runner::{self, Progress, Wishes},
     table::{self, Row, State},
     verdict::{Report, Verdict},
@@ -255,7 +255,7 @@ fn reports(proxy: &Proxy, rows: &[Row], profiles: &BTreeSet<String>) -> Result<V
     let device = Device::new(proxy.device(), USER.into(), PASSWORD.into());
     let all = PROFILES.map(str::to_owned).into();
     let profiles = if profiles.is_empty() { &all } else { profiles };
-    let found = feature::discover(&device, Some(profiles), Relays::LeftAlone("no case here is about them"));
+    let found = feature::discover(&device, Some(profiles));
     let features = found.features.map_err(|stop| anyhow!("no device: {stop}"))?;
     Ok(runner::run(&device, &features, rows, Wishes { keep_running: false, own: true }, &Silent))
 }
