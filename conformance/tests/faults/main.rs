@@ -54,6 +54,10 @@ const PROFILES: [&str; 4] = ["S", "T", "G", "M"];
 /// One test that streams at a time: beside so many servers, encoders do not keep up, and that is no fault of the device's.
 static TURN: Mutex<()> = Mutex::new(());
 
+/// Streams that show that the proxy alone is no fault: in datagrams and in tunnels. On one connection others do, and `make
+/// conformance` passes them all.
+const STREAMS: [&str; 4] = ["RTSS-1-1-34", "RTSS-1-1-42", "RTSS-2-1-25", "MEDIA2_RTSS-1-1-9"];
+
 /// Cases for which our server lacks something; a fault makes it say that it has it.
 const OF_OTHERS: [&str; 10] = [
     "DEVICE-1-1-20",
@@ -108,6 +112,15 @@ fn without_a_fault_nothing_is_found() -> Result<()> {
         let kind = (fault.is_of_discovery(), &fault.profiles);
         kinds.entry(kind).or_default().extend(fault.fails.keys().chain(fault.following()));
     }
+    for fault in faults.values() {
+        // What another fault leaves as it is has passed there; to stream all of it once more would take minutes.
+        let kind = (fault.is_of_discovery(), &fault.profiles);
+        kinds.entry(kind).or_default().retain(|id| !fault.must_pass(id));
+    }
+    for named in kinds.values_mut() {
+        named.retain(|id| !id.contains("RTSS-") || STREAMS.contains(&id.as_str()));
+    }
+    kinds.retain(|_, named| !named.is_empty());
     let complaints = Mutex::new(Vec::new());
     // Side by side: one waits for restarts while another streams.
     thread::scope(|scope| {

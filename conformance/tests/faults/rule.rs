@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
+use wildmatch::WildMatch;
 
 /// A row of a table of faults.
 #[derive(Debug, Clone, Deserialize)]
@@ -52,6 +53,12 @@ impl Fault {
     /// All cases that fail of those that are not named for a reason.
     pub(crate) fn following(&self) -> impl Iterator<Item = &String> {
         self.follows.iter().flat_map(|consequence| &consequence.cases)
+    }
+
+    /// Whether a case is run that must not fail.
+    pub(crate) fn must_pass(&self, id: &str) -> bool {
+        let is_run = self.run.iter().any(|pattern| WildMatch::new(pattern).matches(id));
+        is_run && !self.fails.contains_key(id) && self.following().all(|other| other != id)
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use super::restart::wait_until_back;
+use super::restart::{Watch, wait_until_back};
 use crate::{
     case::{
         Case,
@@ -166,10 +166,11 @@ fn mode(t: &mut Test<'_>) -> Outcome {
     client.silence(t, To::All, &[Probe::default()])?;
     let listener = client.listen(t)?;
     t.step("11", "it is told to restart");
+    let watch = Watch::begin(t);
     reboot(t)?;
     t.step("13", "it goes, is there again, and says neither Bye nor Hello");
     // Silence proves something only of a device that has restarted, and only when all of it has begun.
-    let took = wait_until_back(t, true, || listener.keep())?;
+    let took = wait_until_back(t, &watch, true, || listener.keep())?;
     let heard = listener.hear(t, took.clamp(SETTLE, RETURN), |_| true)?;
     let seen = heard.map_or("nothing", |heard| heard.message.name());
     t.demand(seen == "nothing", "silence", seen)?;

@@ -2,6 +2,10 @@
 
 use std::{
     collections::BTreeSet,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -14,6 +18,7 @@ use super::{
 use crate::{
     case::{Case, When::Last, case},
     clock::here,
+    device::Device,
     discovery::{
         client::{Client, To, is_hello},
         probe::Probe,
@@ -32,6 +37,8 @@ const UNTIL_AWAY: Duration = Duration::from_secs(60);
 const UNTIL_AWAY_IF_AT_ALL: Duration = Duration::from_secs(10);
 /// How long it may take until it is there again; the official text asks 50 times, every five seconds.
 const UNTIL_BACK: Duration = Duration::from_secs(250);
+/// How long is waited from one look to the next.
+const LOOK: Duration = Duration::from_millis(20);
 
 pub(super) fn cases() -> Vec<Case> {
     vec![
@@ -43,9 +50,10 @@ pub(super) fn cases() -> Vec<Case> {
 
 fn reboot(t: &mut Test<'_>) -> Outcome {
     if !t.has(Feature::Discovery) {
+        let watch = Watch::begin(t);
         told_to_restart(t)?;
         t.step("6.1", "the device goes, and is there again");
-        return wait_until_back(t, true, || ()).map(drop);
+        return wait_until_back(t, &watch, true, || ()).map(drop);
     }
     let client = Client::new(t)?;
     let listener = client.listen(t)?;
@@ -72,11 +80,12 @@ fn factory_default(t: &mut Test<'_>, kind: &str) -> Outcome {
     let before = Settings::of(t)?;
     t.afterwards_do(move |t| {
         // Whoever broke the case off did so while the device was away.
-        wait(t, UNTIL_BACK, is_there)?;
+        wait(t, UNTIL_BACK, |t| is_there(t.device))?;
         before.put_back(t)
     });
     let client = if t.has(Feature::Discovery) { Some(Client::new(t)?) } else { None };
     let listener = client.as_ref().filter(|_| kind == "Hard").map(|client| client.listen(t)).transpose()?;
+    let watch = Watch::begin(t);
     t.step("4", &format!("SetSystemFactoryDefault ({kind}) is answered"));
     t.ask(format!(
         "<tds:SetSystemFactoryDefault><tds:FactoryDefault>{kind}</tds:FactoryDefault></tds:SetSystemFactoryDefault>"
@@ -89,7 +98,7 @@ fn factory_default(t: &mut Test<'_>, kind: &str) -> Outcome {
     }
     t.step("5", "the device is there afterwards");
     // A soft one may be done without a restart.
-    wait_until_back(t, kind == "Hard", || ())?;
+    wait_until_back(t, &watch, kind == "Hard", || ())?;
     if let Some(client) = client {
         t.step("6", "it answers a Probe to everybody");
         let found = client.search(t, To::All, &Probe::default())?;
@@ -103,15 +112,24 @@ fn factory_default(t: &mut Test<'_>, kind: &str) -> Outcome {
 ///
 /// # Errors
 /// It does not go, though it must, or it does not come back.
-pub(super) fn wait_until_back(t: &mut Test<'_>, must_go: bool, meanwhile: impl Fn()) -> Outcome<Duration> {
+pub(super) fn wait_until_back(
+    t: &mut Test<'_>,
+    watch: &Watch,
+    must_go: bool,
+    meanwhile: impl Fn(),
+) -> Outcome<Duration> {
     let start = Instant::now();
     let until_away = if must_go { UNTIL_AWAY } else { UNTIL_AWAY_IF_AT_ALL };
-    let looks = |t: &Test<'_>| {
+    let gone = |_: &Test<'_>| {
         meanwhile();
-        is_there(t)
+        watch.went.load(Ordering::Relaxed)
     };
-    if wait(t, until_away, |t| !looks(t))? {
-        t.note(format!("gone after {:.1} s", start.elapsed().as_secs_f32()));
+    if wait(t, until_away, gone)? {
+        t.note(format!("gone after {:.1} s at most", start.elapsed().as_secs_f32()));
+        let looks = |t: &Test<'_>| {
+            meanwhile();
+            is_there(t.device)
+        };
         let back = wait(t, UNTIL_BACK, looks)?;
         t.demand(back, "the device again", format!("nothing for {} s", UNTIL_BACK.as_secs()))?;
         t.note(format!("back after {:.1} s", start.elapsed().as_secs_f32()));
@@ -121,6 +139,35 @@ pub(super) fn wait_until_back(t: &mut Test<'_>, must_go: bool, meanwhile: impl F
     let took = start.elapsed();
     t.ask("<tds:GetSystemDateAndTime/>")?;
     Ok(took)
+}
+
+/// Looks from a thread of its own whether the device goes, from before it is told to: a fast one is there again before its
+/// answer has been judged.
+pub(super) struct Watch {
+    went: Arc<AtomicBool>,
+    over: Arc<AtomicBool>,
+}
+
+impl Watch {
+    /// Begins to look; ends when it is dropped.
+    pub(super) fn begin(t: &Test<'_>) -> Self {
+        let (went, over) = (Arc::<AtomicBool>::default(), Arc::<AtomicBool>::default());
+        let device = Device::new(t.device.url().to_owned(), String::new(), String::new());
+        let watch = Self { went: Arc::clone(&went), over: Arc::clone(&over) };
+        thread::spawn(move || {
+            while !over.load(Ordering::Relaxed) && !went.load(Ordering::Relaxed) {
+                went.fetch_or(!is_there(&device), Ordering::Relaxed);
+                thread::sleep(LOOK);
+            }
+        });
+        watch
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::Relaxed);
+    }
 }
 
 /// Tries until it holds; `false` if it does not within the time.
@@ -133,15 +180,15 @@ fn wait(t: &Test<'_>, most: Duration, holds: impl Fn(&Test<'_>) -> bool) -> Outc
         if t.is_interrupted() {
             return Err(Stop::Interrupted);
         }
-        thread::sleep(Duration::from_millis(20));
+        thread::sleep(LOOK);
     }
     Ok(false)
 }
 
 /// Whether the device answers.
-fn is_there(t: &Test<'_>) -> bool {
+fn is_there(device: &Device) -> bool {
     let call = Call::new("<tds:GetSystemDateAndTime/>").by(Who::Nobody).briefly();
-    call.send(t.device).is_ok_and(|answer| answer.status < 500)
+    call.send(device).is_ok_and(|answer| answer.status < 500)
 }
 
 /// What is read before the settings of the factory come back, and how it is set again.
