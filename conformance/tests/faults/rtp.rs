@@ -185,16 +185,12 @@ mod tests {
         [&[0x80, 0xe0, 0, number, 0, 0, 0, time, 1, 2, 3, 4][..], payload].concat()
     }
 
+    fn rule(on: &str, action: Action) -> Rule {
+        Rule { on: on.into(), asked: None, lacks: None, after: None, until: None, refused: None, action }
+    }
+
     fn changed(action: Action, packets: &[Vec<u8>]) -> Vec<Option<Vec<u8>>> {
-        let rules = [Rule {
-            on: "RTP video".into(),
-            asked: None,
-            lacks: None,
-            after: None,
-            until: None,
-            refused: None,
-            action,
-        }];
+        let rules = [rule("RTP video", action)];
         let (mut all, kinds) = (Packets::default(), Kinds::default());
         kinds.learn("v=0\r\nm=audio 0 RTP/AVP 97\r\nm=video 0 RTP/AVP 96\r\n");
         packets.iter().map(|packet| all.changed(0, packet.clone(), &rules, &kinds)).collect()
@@ -212,15 +208,6 @@ mod tests {
     fn a_report_is_of_the_clock_of_its_packets() {
         let report =
             |time: u8| [&[0x80, 200, 0, 6, 1, 2, 3, 4, 0, 0, 0, time, 0, 0, 0, 0, 0, 0, 0, time][..], &[0; 8]].concat();
-        let rule = |on: &str, action| Rule {
-            on: on.into(),
-            asked: None,
-            lacks: None,
-            after: None,
-            until: None,
-            refused: None,
-            action,
-        };
         let rules = [
             rule("RTP video", Action::RtpPace(2.0)),
             rule("RTCP video", Action::RtpPace(2.0)),
